@@ -1,0 +1,1 @@
+"""Waveform <-> spectrogram; arrays in, arrays out; no files, no networks."""

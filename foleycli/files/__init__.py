@@ -1,0 +1,1 @@
+"""File formats that commands share; numpy and the standard library only."""

@@ -1,0 +1,19 @@
+"""Fixtures every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The workshop folder with real media and golden outputs; a stranger's clone has none."""
+    folder = Path(os.environ.get("FOLEY_SHARED", ROOT.parent / "shared"))
+    if not (folder / "data" / "manifest.csv").is_file():
+        pytest.skip(f"needs the real media and goldens, not found at {folder} (set FOLEY_SHARED)")
+    return folder
