@@ -1,7 +1,7 @@
 """Atomic writes: a reader sees the old file or the whole new one, never half of it.
 
-The new contents go to a temporary sibling (same folder, hence same file system), are flushed to disk
-and then renamed over the target, which POSIX and Windows both do in one step.
+The new contents go to a temporary sibling (same folder, hence same file system), are flushed to
+disk and then renamed over the target, which POSIX and Windows both do in one step.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from pathlib import Path
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary sibling of ``path`` that replaces it when the block succeeds.
 
-    The sibling keeps the suffix, so that writers which choose a format by it still do. Missing parent
-    folders are made. Any exception, Ctrl-C included, removes the sibling and leaves ``path`` as it was.
+    The sibling keeps the suffix, so that writers which choose a format by it still do. Missing
+    parent folders are made. Any exception, Ctrl-C included, removes the sibling and leaves ``path``
+    as it was.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
