@@ -1,8 +1,8 @@
 """Checkpoints: one safetensors file = tensors + the config that builds the network + provenance.
 
-safetensors holds raw arrays and a string table, so that opening a stranger's file executes nothing. The
-table keeps ``foley`` = JSON of ``{"kind", "config", "provenance"}``. Small models travel inside the
-package (``foleycli/assets/NAME.safetensors``) and are loaded by name.
+safetensors holds raw arrays and a string table, so that opening a stranger's file executes nothing.
+The table keeps ``foley`` = JSON of ``{"kind", "config", "provenance"}``. Small models travel inside
+the package (``foleycli/assets/NAME.safetensors``) and are loaded by name.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class Checkpoint:
     def part(self, prefix: str) -> dict[str, Tensor]:
         """Return the tensors named ``prefix.*``, without the prefix, as a state dict."""
         start = len(prefix) + 1
-        return {name[start:]: t for name, t in self.tensors.items() if name.startswith(f"{prefix}.")}
+        return {
+            name[start:]: t for name, t in self.tensors.items() if name.startswith(f"{prefix}.")
+        }
 
 
 def save_checkpoint(
@@ -51,8 +53,9 @@ def save_checkpoint(
 ) -> None:
     """Write a checkpoint atomically; ``half`` stores floating tensors as float16."""
     stored = {
-        name: (t.detach().cpu().half() if half and t.is_floating_point() else t.detach().cpu())
-        .clone(memory_format=torch.contiguous_format)
+        name: (
+            t.detach().cpu().half() if half and t.is_floating_point() else t.detach().cpu()
+        ).clone(memory_format=torch.contiguous_format)
         for name, t in tensors.items()
     }
     header = {"kind": kind, "config": dict(config), "provenance": dict(provenance or {})}
@@ -63,7 +66,11 @@ def save_checkpoint(
 def embedded_models() -> list[str]:
     """Names of the models that travel inside the package."""
     folder = resources.files("foleycli") / "assets"
-    return sorted(f.name.removesuffix(".safetensors") for f in folder.iterdir() if f.name.endswith(".safetensors"))
+    return sorted(
+        f.name.removesuffix(".safetensors")
+        for f in folder.iterdir()
+        if f.name.endswith(".safetensors")
+    )
 
 
 def find_checkpoint(name_or_path: str | os.PathLike[str]) -> Path:

@@ -1,9 +1,10 @@
-"""The action series (what happens when) and its spectrogram S_act, FoleyGAN section IV-A2 and Fig. 4.
+"""The action series (what happens when) and its spectrogram S_act, FoleyGAN IV-A2 and Fig. 4.
 
-A series holds one value in [0, 1] a video frame; value ``k`` stands for time ``k / fps``. Events are drawn
-into it as short pulses, so that a detected event, one typed by hand and one heard in a training recording
-all look alike to the generator. The transform is taken at the *video* rate (Hann 16, 64-point, hop 1): brought up
-to the audio rate first, 99.9996 % of a 30-fps series' energy would fall into the two lowest bins.
+A series holds one value in [0, 1] a video frame; value ``k`` stands for time ``k / fps``. Events
+are drawn into it as short pulses, so that a detected event, one typed by hand and one heard in a
+training recording all look alike to the generator. The transform is taken at the *video* rate (Hann
+16, 64-point, hop 1): brought up to the audio rate first, 99.9996 % of a 30-fps series' energy would
+fall into the two lowest bins.
 """
 
 from __future__ import annotations
@@ -69,9 +70,10 @@ def action_spectrogram(
 ) -> NDArray[np.float32]:
     """Draw S_act: the series' complex spectrogram on the audio picture's grid.
 
-    Column ``j`` is centred on ``(j + 1/2) duration / columns`` seconds, as audio frames are. Real and imaginary
-    parts are interpolated (wrapped phase cannot be), then turned into log magnitude over a fixed 80 dB and phase / pi.
-    The range is fixed because a range per clip would hide that nothing happens.
+    Column ``j`` is centred on ``(j + 1/2) duration / columns`` seconds, as audio frames are. Real
+    and imaginary parts are interpolated (wrapped phase cannot be), then turned into log magnitude
+    over a fixed 80 dB and phase / pi. The range is fixed because a range per clip would hide that
+    nothing happens.
 
     Parameters
     ----------
@@ -101,7 +103,9 @@ def action_spectrogram(
         return_complex=True,
     ).numpy()  # (33, count)
     times = (np.arange(columns) + 0.5) * duration_s / columns * series.fps
-    grid = _resample(_resample(spectrum, times, axis=1), _row_positions(spectrum.shape[0], rows), axis=0)
+    grid = _resample(
+        _resample(spectrum, times, axis=1), _row_positions(spectrum.shape[0], rows), axis=0
+    )
     decibels = 20 * np.log10(np.maximum(np.abs(grid) / (_WINDOW_FRAMES / 2), 1e-10))
     log_magnitude = np.clip(2 * decibels / _RANGE_DB + 1, -1, 1)
     third = np.zeros((rows, columns))
@@ -114,11 +118,14 @@ def _row_positions(bins: int, rows: int) -> NDArray[np.float64]:
     return np.linspace(0, bins - 1, rows)
 
 
-def _resample(grid: NDArray[np.complexfloating], positions: NDArray[np.float64], axis: int) -> NDArray[np.complexfloating]:
+def _resample(
+    grid: NDArray[np.complexfloating], positions: NDArray[np.float64], axis: int
+) -> NDArray[np.complexfloating]:
     """Linear interpolation along one axis at fractional indices, held at the ends."""
     last = grid.shape[axis] - 1
     positions = np.clip(positions, 0, last)
     low = np.minimum(positions.astype(int), max(last - 1, 0))
     share = (positions - low).reshape([-1 if a == axis else 1 for a in range(grid.ndim)])
-    above = np.take(grid, np.minimum(low + 1, last), axis=axis)
-    return np.take(grid, low, axis=axis) * (1 - share) + above * share
+    below, above = (np.take(grid, i, axis=axis) for i in (low, np.minimum(low + 1, last)))
+    between: NDArray[np.complexfloating] = below * (1 - share) + above * share
+    return between

@@ -1,7 +1,8 @@
 """Magnitudes -> waveform: mel inversion by non-negative least squares, then Griffin-Lim.
 
-Griffin-Lim (1984) alternates between the spectrograms that have the wanted magnitudes and those that some
-waveform has. Its fast form (Perraudin, Balazs and Sondergaard 2013) pushes on along the last step:
+Griffin-Lim (1984) alternates between the spectrograms that have the wanted magnitudes and those
+that some waveform has. Its fast form (Perraudin, Balazs and Sondergaard 2013) pushes on along the
+last step:
 
     c_n = P_waveform(P_magnitude(t_{n-1}));   t_n = c_n + alpha (c_n - c_{n-1})
 """
@@ -33,8 +34,9 @@ def invert_magnitude(
 ) -> NDArray[np.float32]:
     """Turn a picture's log-magnitude channel into a waveform, whatever its length.
 
-    Long pictures are inverted in blocks of ``BLOCK_FRAMES`` that overlap by ``OVERLAP_FRAMES`` and are
-    cross-faded there (equal power: the phases of two blocks are unrelated), so that memory stays bounded.
+    Long pictures are inverted in blocks of ``BLOCK_FRAMES`` that overlap by ``OVERLAP_FRAMES`` and
+    are cross-faded there (equal power: the phases of two blocks are unrelated), so that memory
+    stays bounded.
 
     Parameters
     ----------
@@ -78,8 +80,8 @@ def invert_magnitude(
 def linear_magnitude(unit: Tensor, spec: SpectrogramSpec, updates: int = 60) -> Tensor:
     """Linear-frequency magnitudes behind a log-magnitude picture.
 
-    Mel bands are undone by multiplicative updates for ``min_S>=0 |M S - Y|^2`` (Lee and Seung 2001):
-    ``S <- S (M^T Y) / (M^T M S)``.
+    Mel bands are undone by multiplicative updates for ``min_S>=0 |M S - Y|^2`` (Lee and Seung
+    2001): ``S <- S (M^T Y) / (M^T M S)``.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """Mel filter banks, and the only import of torchaudio.
 
-torchaudio's wheel links CUDA libraries and will not load beside a CPU build of torch, but its filter banks
-are plain Python: its compiled half is replaced by an empty module where torch has no CUDA.
+torchaudio's wheel links CUDA libraries and will not load beside a CPU build of torch, but its
+filter banks are plain Python: its compiled half is replaced by an empty module where torch has no
+CUDA.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ def _torchaudio_functional() -> Any:
 def band_average_filters(rate_hz: int, fft_samples: int, mels: int) -> Tensor:
     """HTK mel triangles from 0 Hz to Nyquist, each row summing to one.
 
-    A row gives the *mean* magnitude of its band, so that a flat spectrum stays flat. Triangles narrower
-    than one bin would be empty: such a row takes the bin nearest to its centre instead.
+    A row gives the *mean* magnitude of its band, so that a flat spectrum stays flat. Triangles
+    narrower than one bin would be empty: such a row takes the bin nearest to its centre instead.
 
     Returns
     -------

@@ -1,9 +1,10 @@
 """Front ends as frozen specifications: the one home of every rate, window, hop and range.
 
-Shapes are derived. Magnitudes are in dBFS, scaled so that a full-scale sinusoid on a bin centre reads 0 dB:
-``20 log10(|X| / (fft / 4))`` with a Hann window, whose samples sum to ``fft / 2``. A *tile* is the fixed
-number of frames that a generator makes; with ``(fft - hop) / 2`` samples of reflection on either side, a
-signal of ``n`` samples gives exactly ``n / hop`` frames and frame ``j`` is centred on ``(j + 1/2) hop``.
+Shapes are derived. Magnitudes are in dBFS, scaled so that a full-scale sinusoid on a bin centre
+reads 0 dB: ``20 log10(|X| / (fft / 4))`` with a Hann window, whose samples sum to ``fft / 2``. A
+*tile* is the fixed number of frames that a generator makes; with ``(fft - hop) / 2`` samples of
+reflection on either side, a signal of ``n`` samples gives exactly ``n / hop`` frames and frame
+``j`` is centred on ``(j + 1/2) hop``.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ class SpectrogramSpec:
         return asdict(self)
 
 
-# FoleyGAN section IV-B: 44.1 kHz, 1024/256, 513 -> 512 bins, 512 frames. -94..6 dB keeps 16-bit sound whole.
+# FoleyGAN section IV-B: 44.1 kHz, 1024/256, 513 -> 512 bins, 512 frames. -94..6 dB keeps 16-bit
+# sound whole.
 FOLEYGAN = SpectrogramSpec("foleygan", 44_100, 1024, 256, 512, None, -94.0, 6.0)
 # The same picture with as many mel bands as bins: what the paper's Table IV finds best (LMS).
 LOG_MEL = SpectrogramSpec("log-mel", 44_100, 1024, 256, 512, 128, -94.0, 6.0)

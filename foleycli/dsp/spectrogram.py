@@ -1,7 +1,8 @@
-"""Waveform -> the spectrogram picture that FoleyGAN's generator makes, and back where that is exact.
+"""Waveform -> the picture that FoleyGAN's generator makes, and back where that is exact.
 
-The picture is (channels, bins, frames) float32 in [-1, 1], low frequencies first. Linear front ends carry
-log magnitude, phase / pi and a zero channel (FoleyGAN section IV-B1); mel front ends carry log magnitude only.
+The picture is (channels, bins, frames) float32 in [-1, 1], low frequencies first. Linear front ends
+carry log magnitude, phase / pi and a zero channel (FoleyGAN section IV-B1); mel front ends carry
+log magnitude only.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def encode(waveform: NDArray[np.floating], spec: SpectrogramSpec) -> NDArray[np.
     Parameters
     ----------
     waveform : (samples,) float
-        Mono, full scale 1, at ``spec.rate_hz``; padded with silence to whole frames and at least one tile.
+        Mono, full scale 1, at ``spec.rate_hz``; padded with silence to whole frames and at least
+        one tile.
 
     Returns
     -------
@@ -43,7 +45,9 @@ def encode(waveform: NDArray[np.floating], spec: SpectrogramSpec) -> NDArray[np.
         filters = band_average_filters(spec.rate_hz, spec.fft_samples, spec.mels)
         picture = to_unit(filters @ spectrum.abs(), spec)[None]
     else:
-        kept = spectrum[: spec.bins]  # dropping Nyquist costs 119 dB of SNR's ceiling, dropping DC would cost 36
+        kept = spectrum[
+            : spec.bins
+        ]  # dropping Nyquist costs 119 dB of SNR's ceiling, dropping DC would cost 36
         phase = kept.angle() / torch.pi
         picture = torch.stack([to_unit(kept.abs(), spec), phase, torch.zeros_like(phase)])
     return picture.numpy()

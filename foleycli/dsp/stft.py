@@ -1,7 +1,8 @@
 """Short-time Fourier transform with edges that invert exactly.
 
-Frames are not centred by padding half a window: the signal is reflected by ``(fft - hop) / 2`` samples, so
-that ``n`` samples give ``n / hop`` frames, every sample lies under full overlap, and weighted overlap-add
+Frames are not centred by padding half a window: the signal is reflected by ``(fft - hop) / 2``
+samples, so that ``n`` samples give ``n / hop`` frames, every sample lies under full overlap, and
+weighted overlap-add
 
     x[t] = sum_j w[t - jH] y_j[t - jH] / sum_j w[t - jH]^2
 
@@ -35,7 +36,9 @@ def stft(waveform: Tensor, fft_samples: int, hop_samples: int) -> Tensor:
     """
     samples = waveform.shape[-1]
     if samples == 0 or samples % hop_samples:
-        raise ValueError(f"{samples} samples are not a multiple of the hop {hop_samples}; pad first")
+        raise ValueError(
+            f"{samples} samples are not a multiple of the hop {hop_samples}; pad first"
+        )
     edge = (fft_samples - hop_samples) // 2
     lead = waveform.shape[:-1]
     padded = F.pad(waveform.reshape(-1, 1, samples), (edge, edge), "reflect").squeeze(1)

@@ -23,7 +23,9 @@ def _level_error_db(sound: np.ndarray, back: np.ndarray, spec: SpectrogramSpec) 
     return float(np.abs(difference[0]).mean() * (spec.ceiling_db - spec.floor_db) / 2)
 
 
-@pytest.mark.parametrize(("spec", "bound_db"), [(LOG_MEL_MINI, 1.5), (LOG_MEL, 2.0), (FOLEYGAN, 4.0)])
+@pytest.mark.parametrize(
+    ("spec", "bound_db"), [(LOG_MEL_MINI, 1.5), (LOG_MEL, 2.0), (FOLEYGAN, 4.0)]
+)
 def test_griffin_lim_brings_the_picture_back(spec: SpectrogramSpec, bound_db: float) -> None:
     sound = _strikes(spec, 3)
     back = invert_magnitude(encode(sound, spec), spec, samples=len(sound))
@@ -35,7 +37,11 @@ def test_momentum_and_iterations_help() -> None:
     sound = _strikes(LOG_MEL_MINI, 3)
     picture = encode(sound, LOG_MEL_MINI)
     errors = [
-        _level_error_db(sound, invert_magnitude(picture, LOG_MEL_MINI, samples=len(sound), **options), LOG_MEL_MINI)
+        _level_error_db(
+            sound,
+            invert_magnitude(picture, LOG_MEL_MINI, samples=len(sound), **options),
+            LOG_MEL_MINI,
+        )
         for options in ({"iterations": 0}, {"iterations": 8, "momentum": 0.0}, {"iterations": 32})
     ]
     assert errors[0] > errors[1] > errors[2]
@@ -52,7 +58,9 @@ def test_same_seed_same_bytes_other_seed_other_phase() -> None:
 def test_blocks_keep_length_and_level_across_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = LOG_MEL_MINI
     monkeypatch.setattr(invert, "BLOCK_FRAMES", 200)
-    noise = (0.1 * np.random.default_rng(0).standard_normal(704 * spec.hop_samples)).astype(np.float32)
+    noise = (0.1 * np.random.default_rng(0).standard_normal(704 * spec.hop_samples)).astype(
+        np.float32
+    )
     back = invert_magnitude(encode(noise, spec), spec)
     assert len(back) == len(noise)
     level = np.sqrt((back.reshape(-1, 8 * spec.hop_samples)[:-1] ** 2).mean(1))

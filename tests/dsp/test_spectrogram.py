@@ -41,12 +41,16 @@ def test_padding_is_undone_exactly_at_any_length(samples: int) -> None:
     assert picture.shape[2] == FOLEYGAN.frames_for(samples) >= 512
     back = decode_phase(picture, FOLEYGAN, samples)
     assert back.shape == sound.shape
-    assert _snr_db(sound, back) > 25  # white noise is the worst case: it has sound at Nyquist, which is dropped
+    assert (
+        _snr_db(sound, back) > 25
+    )  # white noise is the worst case: it has sound at Nyquist, which is dropped
 
 
 def test_sound_below_nyquist_comes_back_at_73_db() -> None:
     time = np.arange(60_000) / FOLEYGAN.rate_hz
-    sound = (0.3 * np.sin(2 * np.pi * 440 * time) + 0.2 * np.sin(2 * np.pi * 5000 * time)).astype(np.float32)
+    sound = (0.3 * np.sin(2 * np.pi * 440 * time) + 0.2 * np.sin(2 * np.pi * 5000 * time)).astype(
+        np.float32
+    )
     assert _snr_db(sound, decode_phase(encode(sound, FOLEYGAN), FOLEYGAN, len(sound))) > 73
 
 
@@ -71,7 +75,9 @@ def test_full_scale_sinusoid_reads_its_level_where_it_lies(spec: SpectrogramSpec
         assert level_db == pytest.approx(-6.02, abs=0.05)
     else:
         filters = band_average_filters(spec.rate_hz, spec.fft_samples, spec.mels).numpy()
-        assert middle.argmax() == (filters[:, bin_index - 1 : bin_index + 2] @ [0.5, 1, 0.5]).argmax()
+        assert (
+            middle.argmax() == (filters[:, bin_index - 1 : bin_index + 2] @ [0.5, 1, 0.5]).argmax()
+        )
         assert level_db < -6
 
 
