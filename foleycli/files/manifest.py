@@ -13,7 +13,7 @@ import csv
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,13 +24,17 @@ LIST_SUFFIXES = frozenset({".csv", ".jsonl", ".txt"})
 
 @dataclass(frozen=True, slots=True)
 class ManifestEntry:
-    """One clip; ``name`` is its path as written, ``path`` where it is found from here."""
+    """One clip; ``name`` is its path as written, ``path`` where it is found from here.
+
+    ``columns`` holds the whole row, the columns that mean nothing here included, as text.
+    """
 
     path: Path
     name: str
     id: str = ""
     label: str = ""
     split: str = ""
+    columns: dict[str, str] = field(default_factory=dict, compare=False)
 
 
 def read_manifest(path: str | os.PathLike[str]) -> list[ManifestEntry]:
@@ -112,4 +116,5 @@ def _entry(row: dict[str, Any], base: Path) -> ManifestEntry:
     clip_id = PurePosixPath(texts[0])
     if clip_id.is_absolute() or ".." in clip_id.parts:
         raise ValueError(f"id {texts[0]!r} would lead out of the output folder")
-    return ManifestEntry(base / name, name, *texts)
+    columns = {str(key): str(value) for key, value in row.items() if value is not None}
+    return ManifestEntry(base / name, name, texts[0], texts[1], texts[2], columns)
