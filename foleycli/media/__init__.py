@@ -1,0 +1,1 @@
+"""Decoding, encoding and muxing: the only importer of av and soundfile."""
