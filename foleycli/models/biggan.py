@@ -1,18 +1,21 @@
-"""BigGAN (Brock, Donahue and Simonyan 2019) for spectrograms, of any size and shape, with visual guidance.
+"""BigGAN (Brock, Donahue and Simonyan 2019) for spectrograms of any shape, visually guided.
 
-FoleyGAN's generator is ``G(z, C, S_act)``: noise in chunks (one for the seed, one for every block), a class, and the
-action spectrogram. Time is the width. S_act reaches the blocks two ways: as a vector beside the class ("how much"),
-and pooled to every block's resolution and added through a convolution ("when"). The convolutions start at zero, so
-that training starts from plain BigGAN, whose parameter names and order of layers are kept.
+FoleyGAN's generator is ``G(z, C, S_act)``: noise in chunks (one for the seed, one for every block),
+a class, and the action spectrogram. Time is the width. S_act reaches the blocks two ways: as a
+vector beside the class ("how much"), and pooled to every block's resolution and added through a
+convolution ("when"). The convolutions start at zero, so that training starts from plain BigGAN,
+whose parameter names and order of layers are kept.
 
-The paper's discriminator sees the class only, and then nothing in the loss makes G follow the action. With
-``action=True`` D sees S_act as input channels and as a second projection: ``D = l(h) + <E(C), h> + <V a, h>``.
+The paper's discriminator sees the class only, and then nothing in the loss makes G follow the
+action. With ``action=True`` D sees S_act as input channels and as a second projection: ``D = l(h) +
+<E(C), h> + <V a, h>``.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from itertools import pairwise
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -100,6 +103,9 @@ class DiscriminatorConfig:
 class BatchNorm(nn.Module):
     """Batch normalisation with a learned gain and bias a channel (the generator's last)."""
 
+    stored_mean: Tensor
+    stored_var: Tensor
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.gain = nn.Parameter(torch.ones(channels))
@@ -114,7 +120,10 @@ class BatchNorm(nn.Module):
 
 
 class ConditionalBatchNorm(nn.Module):
-    """Batch normalisation whose gain and bias are linear in a condition: gain = 1 + W_g c, bias = W_b c."""
+    """Batch normalisation with gain 1 + W_g c and bias W_b c, linear in a condition c."""
+
+    stored_mean: Tensor
+    stored_var: Tensor
 
     def __init__(self, channels: int, condition: int) -> None:
         super().__init__()
@@ -133,7 +142,7 @@ class ConditionalBatchNorm(nn.Module):
 
 
 class NonLocal(nn.Module):
-    """Self-attention over positions with pooled keys and values; starts as the identity (gamma = 0)."""
+    """Self-attention over positions, keys and values pooled; starts as the identity."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -159,7 +168,7 @@ class ActionEncoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = (ACTION_CHANNELS, 16, 32, 64, 64)
-        pairs = zip(widths[:-1], widths[1:], strict=True)
+        pairs = pairwise(widths)
         self.layers = nn.ModuleList(SNConv2d(a, b, 3) for a, b in pairs)
         self.out = SNLinear(widths[-1], ACTION_WIDTH)
 
@@ -181,7 +190,11 @@ class GeneratorBlock(nn.Module):
         self.conv2 = SNConv2d(outputs, outputs, 3)
         self.conv_sc = SNConv2d(inputs, outputs, 1)
         # Equal to concatenating the pooled S_act to conv1's input, but outside its spectral norm.
-        self.conv_action = nn.Conv2d(ACTION_CHANNELS, outputs, 3, padding=1, bias=False) if spatial_action else None
+        self.conv_action = (
+            nn.Conv2d(ACTION_CHANNELS, outputs, 3, padding=1, bias=False)
+            if spatial_action
+            else None
+        )
 
     def forward(self, x: Tensor, condition: Tensor, s_act: Tensor | None) -> Tensor:
         h = F.relu(self.bn1(x, condition))
@@ -197,7 +210,9 @@ class Generator(nn.Module):
 
     Shape
     -----
-    z : (B, config.z_width) float32; labels : (B,) int64; s_act : (B, 3, height, width) float32 in [-1, 1].
+    z : (B, config.z_width) float32
+    labels : (B,) int64
+    s_act : (B, 3, height, width) float32 in [-1, 1]
     Output : (B, out_channels, height, width); with three channels the third is exactly zero.
     """
 
@@ -213,7 +228,9 @@ class Generator(nn.Module):
         self.linear = SNLinear(config.z_chunk, sizes[0] * config.seed_height * config.seed_width)
         self.blocks = nn.ModuleList()
         for index in range(config.blocks):
-            parts: list[nn.Module] = [GeneratorBlock(sizes[index], sizes[index + 1], condition, spatial)]
+            parts: list[nn.Module] = [
+                GeneratorBlock(sizes[index], sizes[index + 1], condition, spatial)
+            ]
             if index == config.attention_after:
                 parts.append(NonLocal(sizes[index + 1]))
             self.blocks.append(nn.ModuleList(parts))
@@ -229,12 +246,14 @@ class Generator(nn.Module):
         h = h.contiguous(memory_format=torch.channels_last)
         if self.action_encoder is not None:
             if s_act is None:
-                raise ValueError("this generator is conditioned on an action spectrogram; none given")
+                raise ValueError(
+                    "this generator is conditioned on an action spectrogram; none given"
+                )
             vector = [self.action_encoder(s_act)]
         else:
             vector = []
         for parts, chunk in zip(self.blocks, chunks, strict=True):
-            block, *attention = parts
+            block, *attention = cast("nn.ModuleList", parts)
             h = block(h, torch.cat([*common, chunk, *vector], 1), s_act)
             for layer in attention:
                 h = layer(h)
@@ -276,7 +295,9 @@ class Discriminator(nn.Module):
 
     Shape
     -----
-    picture : (B, in_channels, H, W); labels : (B,) int64; s_act : (B, 3, H, W) with ``config.action``, else None.
+    picture : (B, in_channels, H, W)
+    labels : (B,) int64
+    s_act : (B, 3, H, W) with ``config.action``, else None
     Output : (B, 1).
     """
 
@@ -296,7 +317,9 @@ class Discriminator(nn.Module):
         self.linear = SNLinear(sizes[-1], 1)
         self.embed = SNEmbedding(config.classes, sizes[-1])
         self.action_encoder = ActionEncoder() if config.action else None
-        self.action_project = SNLinear(ACTION_WIDTH, sizes[-1], bias=False) if config.action else None
+        self.action_project = (
+            SNLinear(ACTION_WIDTH, sizes[-1], bias=False) if config.action else None
+        )
 
     def forward(self, picture: Tensor, labels: Tensor, s_act: Tensor | None = None) -> Tensor:
         return self.judge(self.features(picture, s_act), labels, s_act)
@@ -306,15 +329,21 @@ class Discriminator(nn.Module):
         h = picture if s_act is None else torch.cat([picture, s_act], 1)
         h = h.contiguous(memory_format=torch.channels_last)
         for parts in self.blocks:
-            for layer in parts:
+            for layer in cast("nn.ModuleList", parts):
                 h = layer(h)
         return F.relu(h).sum((2, 3))
 
     def judge(self, h: Tensor, labels: Tensor, s_act: Tensor | None = None) -> Tensor:
         """Return the logit ``l(h) + <E(C), h> + <V a, h>`` (B, 1)."""
         logit = self.linear(h) + (self.embed(labels) * h).sum(1, keepdim=True)
-        if self.action_encoder is not None and self.action_project is not None and s_act is not None:
-            logit = logit + (self.action_project(self.action_encoder(s_act)) * h).sum(1, keepdim=True)
+        if (
+            self.action_encoder is not None
+            and self.action_project is not None
+            and s_act is not None
+        ):
+            logit = logit + (self.action_project(self.action_encoder(s_act)) * h).sum(
+                1, keepdim=True
+            )
         return logit
 
 
@@ -326,7 +355,7 @@ def start_action_at_zero(generator: Generator) -> None:
 
 
 def truncated_noise(generator: torch.Generator, width: int, truncation: float | None) -> Tensor:
-    """Draw z ~ N(0, I) of shape (1, width), redrawing coordinates beyond ``truncation`` (BigGAN's trick).
+    """Draw z ~ N(0, I) of shape (1, width), coordinates beyond ``truncation`` drawn again.
 
     Raises
     ------

@@ -1,8 +1,9 @@
 """Spectral normalisation (Miyato et al. 2018) as BigGAN uses it.
 
-A layer's weight W, seen as (out, rest), is divided by its largest singular value, estimated by one step of power
-iteration a forward pass: ``v = |u W|, u' = |v W^T|, sigma = v W^T u'``. ``u0`` moves on in training only. Buffers
-are named as in the reference code (``u0``, ``sv0``), so that its checkpoints load by name.
+A layer's weight W, seen as (out, rest), is divided by its largest singular value, estimated by one
+step of power iteration a forward pass: ``v = |u W|, u' = |v W^T|, sigma = v W^T u'``. ``u0`` moves
+on in training only. Buffers are named as in the reference code (``u0``, ``sv0``), so that its
+checkpoints load by name.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 
 
 class _SpectralNorm(nn.Module):
-    """Mixin: adds the ``u0``/``sv0`` buffers and :meth:`normalised_weight` to a layer with a weight."""
+    """Adds the ``u0``/``sv0`` buffers and :meth:`normalised_weight` to a layer with a weight."""
 
     weight: nn.Parameter
     u0: Tensor
@@ -40,10 +41,12 @@ class _SpectralNorm(nn.Module):
         return self.weight / sigma
 
 
-class SNConv2d(nn.Conv2d, _SpectralNorm):
+class SNConv2d(nn.Conv2d, _SpectralNorm):  # type: ignore[misc]
     """A convolution with a spectrally normalised weight: (B, in, H, W) -> (B, out, H, W)."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, bias: bool = True, eps: float = 1e-6) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, bias: bool = True, eps: float = 1e-6
+    ) -> None:
         super().__init__(inputs, outputs, kernel, padding=kernel // 2, bias=bias)
         self._add_spectral_norm(eps)
 
@@ -51,7 +54,7 @@ class SNConv2d(nn.Conv2d, _SpectralNorm):
         return self._conv_forward(x, self.normalised_weight(), self.bias)
 
 
-class SNLinear(nn.Linear, _SpectralNorm):
+class SNLinear(nn.Linear, _SpectralNorm):  # type: ignore[misc]
     """A linear layer with a spectrally normalised weight: (B, in) -> (B, out)."""
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True, eps: float = 1e-6) -> None:
@@ -62,7 +65,7 @@ class SNLinear(nn.Linear, _SpectralNorm):
         return F.linear(x, self.normalised_weight(), self.bias)
 
 
-class SNEmbedding(nn.Embedding, _SpectralNorm):
+class SNEmbedding(nn.Embedding, _SpectralNorm):  # type: ignore[misc]
     """An embedding table with a spectrally normalised weight: (B,) int64 -> (B, width)."""
 
     def __init__(self, count: int, width: int, eps: float = 1e-6) -> None:
@@ -74,11 +77,13 @@ class SNEmbedding(nn.Embedding, _SpectralNorm):
 
 
 def initialise_orthogonal(network: nn.Module, seed: int) -> None:
-    """Give every convolution, linear layer and embedding an orthogonal weight (BigGAN section 3.1)."""
+    """Make every weight matrix orthogonal (BigGAN 3.1) and every bias zero."""
     generator = torch.Generator().manual_seed(seed)
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding):
             nn.init.orthogonal_(module.weight, generator=generator)
+        if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)
         if isinstance(module, _SpectralNorm):
             module.u0.normal_(generator=generator)
 
@@ -86,8 +91,8 @@ def initialise_orthogonal(network: nn.Module, seed: int) -> None:
 def add_orthogonal_penalty_gradient(network: nn.Module, beta: float, skip: Any = ()) -> None:
     """Add the gradient of ``beta |W^T W (1 - I)|_F^2`` (BigGAN equation 3) to every weight matrix.
 
-    Called between ``backward`` and the optimiser's step, once a step however many micro-batches it took.
-    Parameters listed in ``skip`` (the shared class embedding) are left alone.
+    Called between ``backward`` and the optimiser's step, once a step however many micro-batches it
+    took. Parameters listed in ``skip`` (the shared class embedding) are left alone.
     """
     left_alone = {id(parameter) for parameter in skip}
     with torch.no_grad():

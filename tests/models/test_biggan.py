@@ -27,7 +27,9 @@ PLAIN_G128 = GeneratorConfig(
 PLAIN_D128 = DiscriminatorConfig(
     channels=32, widths=(1, 2, 4, 8, 16, 16), attention_after=0, action=False
 )
-SMALL_G = GeneratorConfig(channels=4, widths=(4, 2, 1), seed_height=2, seed_width=8, attention_after=0)
+SMALL_G = GeneratorConfig(
+    channels=4, widths=(4, 2, 1), seed_height=2, seed_width=8, attention_after=0
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +43,14 @@ def filler(shared: Path) -> ModuleType:
 
 def _fill(network: nn.Module, layout: Path, filler: ModuleType) -> None:
     filled = filler.fill_layout(layout)
-    assert {n: list(t.shape) for n, t in network.state_dict().items()} == json.loads(layout.read_text())
+    assert {n: list(t.shape) for n, t in network.state_dict().items()} == json.loads(
+        layout.read_text()
+    )
     for name in filled:
         if name.endswith("stored_var"):
-            draw = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(filled[name].shape)
+            draw = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(
+                filled[name].shape
+            )
             filled[name] = (1 + 0.1 * np.abs(draw.astype(np.float32))).astype(np.float32)
         if name == "output_layer.0.gain":
             filled[name] = 1 + filled[name]
@@ -86,12 +92,16 @@ def test_discriminator_equals_the_reference_network(shared: Path, filler: Module
     ("network", "published"),
     [
         (
-            Generator(GeneratorConfig(1000, channels=96, widths=(16, 16, 8, 4, 2, 1), action="none")),
+            Generator(
+                GeneratorConfig(1000, channels=96, widths=(16, 16, 8, 4, 2, 1), action="none")
+            ),
             70_433_988,
         ),
         (
             Discriminator(
-                DiscriminatorConfig(1000, widths=(1, 2, 4, 8, 16, 16), attention_after=0, action=False)
+                DiscriminatorConfig(
+                    1000, widths=(1, 2, 4, 8, 16, 16), attention_after=0, action=False
+                )
             ),
             87_982_370,
         ),
