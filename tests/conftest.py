@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("foley", deadline=None, derandomize=True)  # same examples on any machine
+settings.load_profile("foley")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -1,0 +1,1 @@
+"""Data, losses, loop; one recipe file per system."""

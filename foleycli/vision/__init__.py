@@ -1,0 +1,1 @@
+"""Frames -> features -> class and action series."""
