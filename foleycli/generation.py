@@ -16,12 +16,13 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from foleycli.checkpoints import Checkpoint
 from foleycli.dsp.action import ActionSeries, action_spectrogram, series_from_events
 from foleycli.dsp.invert import invert_magnitude
 from foleycli.dsp.spec import SpectrogramSpec, front_end
-from foleycli.dsp.spectrogram import decode_phase, encode
+from foleycli.dsp.spectrogram import decode_phase, encode, to_unit
 from foleycli.files.events import Event
 from foleycli.models.biggan import Generator, GeneratorConfig, truncated_noise
 from foleycli.models.texture import Texture
@@ -155,7 +156,15 @@ class SoundGenerator:
                     torch.tensor([index], device=device),
                     torch.from_numpy(s_act)[None].to(device),
                 )
-            yield start, tile[0].float().cpu().numpy()
+            yield start, self._limited(tile[0].float().cpu(), index)
+
+    def _limited(self, tile: Tensor, index: int) -> NDArray[np.float32]:
+        """Hold a tile's levels under what the class's bands reach: GANs sometimes draw a blot."""
+        picture = tile.numpy().copy()
+        if self.texture is not None:
+            ceiling = to_unit(self.texture.ceiling[index] * self.spec.full_scale, self.spec)
+            picture[0] = np.minimum(picture[0], ceiling[:, None].numpy())
+        return picture
 
     def _join(
         self, tiles: Iterable[tuple[int, NDArray[np.float32]]], samples: int, seed: int

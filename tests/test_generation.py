@@ -69,6 +69,15 @@ def test_texture_is_loud_where_the_events_are(generator: SoundGenerator) -> None
     assert loud[frames[0]] > loud[frames[1]] > quiet + 0.2
 
 
+def test_no_band_exceeds_what_the_class_reaches(generator: SoundGenerator) -> None:
+    assert generator.texture is not None
+    generator.texture.ceiling[1, 5] = 1e-3  # -60 dBFS
+    loudest = generator.sound([], 3.0, "rain", seed=0).picture[0, 5].max()
+    generator.texture.ceiling[1, 5] = 1.0
+    assert loudest <= -60 / 45 + 1 + 1e-5  # of a range from -90 to 0 dBFS
+    assert generator.sound([], 3.0, "rain", seed=0).picture[0, 5].max() > loudest
+
+
 def test_truncation_reaches_the_noise(generator: SoundGenerator) -> None:
     full, cut = (
         generator.sound([], 2.0, "rain", seed=0, truncation=t).picture for t in (None, 0.05)

@@ -15,15 +15,20 @@ from torch import Tensor, nn
 
 
 class Texture(nn.Module):
-    """Background (classes, bins), response (classes, bins, delays): magnitudes, full scale 1."""
+    """Background (classes, bins), response (classes, bins, delays): magnitudes, full scale 1.
+
+    ``ceiling`` (classes, bins) is how loud each band gets: what a GAN draws beyond it is a fault.
+    """
 
     background: Tensor
     response: Tensor
+    ceiling: Tensor
 
     def __init__(self, classes: int, bins: int, delays: int) -> None:
         super().__init__()
         self.register_buffer("background", torch.zeros(classes, bins))
         self.register_buffer("response", torch.zeros(classes, bins, delays))
+        self.register_buffer("ceiling", torch.ones(classes, bins))
 
     def forward(
         self, label: int, event_frames: Sequence[int], strengths: Sequence[float], frames: int

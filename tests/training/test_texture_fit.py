@@ -22,3 +22,5 @@ def test_decay_and_background_are_recovered() -> None:
     decay = np.log(response[2] / response[8]) / (6 * hop_s)
     assert 7 < decay < 13  # e^-10t was put in
     assert 20 * np.log10(response[1] / float(texture.background[0].mean())) > 30
+    assert (texture.ceiling[0] > texture.background[0]).all()
+    assert texture.ceiling[0].max() < 0.5
