@@ -2,7 +2,7 @@
 
 Targets are pulses of 40 ms at the onsets of the clip's sound; every clip counts alike, however long
 or busy; and half of what the networks see are scenes from :mod:`foleycli.training.scenes`. The
-shipped model is ``foley train timing data/manifest.csv --where kind=video -o run/`` (split "train").
+shipped model is ``foley train timing DATA/manifest.csv --where kind=video -o run/``.
 """
 
 from __future__ import annotations
