@@ -1,0 +1,1 @@
+complete --command foley --no-files --arguments "(env _FOLEY_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) foley)" --condition "env _FOLEY_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) foley"
