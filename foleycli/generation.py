@@ -71,16 +71,24 @@ class SoundGenerator:
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, device: str = "cpu") -> Self:
-        """Build the networks that a checkpoint describes."""
-        config = checkpoint.config
-        generator = Generator(GeneratorConfig.from_dict(config["generator"]))
-        names = generator.state_dict().keys()
-        generator.load_state_dict({n: checkpoint.tensors[n] for n in names})
-        stored = checkpoint.part("texture")
-        texture = None
-        if stored:
-            texture = Texture(*stored["response"].shape)
-            texture.load_state_dict(stored)
+        """Build the networks that a checkpoint describes.
+
+        Raises
+        ------
+        ValueError
+            When its tensors are not those its config asks for.
+        """
+        config, stored = checkpoint.config, checkpoint.part("texture")
+        try:
+            generator = Generator(GeneratorConfig.from_dict(config["generator"]))
+            names = generator.state_dict().keys()
+            generator.load_state_dict({name: checkpoint.tensors[name] for name in names})
+            texture = Texture(*stored["response"].shape) if stored else None
+            if texture is not None:
+                texture.load_state_dict(stored)
+        except (KeyError, TypeError, RuntimeError) as error:
+            what = str(error).splitlines()[-1].strip()
+            raise ValueError(f"model: made for another version of foley ({what})") from error
         return cls(
             front_end(config["front_end"]),
             config["classes"],

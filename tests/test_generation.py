@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foleycli.checkpoints import Checkpoint
 from foleycli.dsp.spec import FOLEYGAN, LOG_MEL_TINY
 from foleycli.files.events import Event
 from foleycli.generation import SoundGenerator, cross_fade, tile_starts
@@ -83,6 +84,18 @@ def test_truncation_reaches_the_noise(generator: SoundGenerator) -> None:
         generator.sound([], 2.0, "rain", seed=0, truncation=t).picture for t in (None, 0.05)
     )
     assert not np.array_equal(full, cut)
+
+
+def test_checkpoint_that_does_not_fit_its_config_is_refused(generator: SoundGenerator) -> None:
+    config = {
+        "generator": generator.generator.config.as_dict(),
+        "classes": CLASSES,
+        "front_end": LOG_MEL_TINY.name,
+    }
+    tensors = dict(generator.generator.state_dict())
+    tensors.pop("linear.weight")
+    with pytest.raises(ValueError, match=r"made for another version of foley .*linear\.weight"):
+        SoundGenerator.from_checkpoint(Checkpoint("foleygan", config, tensors))
 
 
 def test_unknown_class_lists_the_known(generator: SoundGenerator) -> None:

@@ -26,13 +26,13 @@ from foleycli.models.spectral_norm import add_orthogonal_penalty_gradient, initi
 from foleycli.training.ema import MovingAverage
 from foleycli.training.foleygan_recipe import Recipe
 from foleycli.training.loop import (
-    LOG_NAME,
     MODEL_NAME,
     append_log,
     check_same_recipe,
     deferred_interrupts,
     load_state,
     save_state,
+    trim_log,
 )
 from foleycli.training.losses import band_envelope_distance, discriminator_hinge, generator_hinge
 from foleycli.training.texture import fit_texture
@@ -214,8 +214,7 @@ def train(
     recipe = trainer.recipe
     folder.mkdir(parents=True, exist_ok=True)
     first = trainer.restore(load_state(folder)) if resume else 0
-    if not resume:
-        (folder / LOG_NAME).unlink(missing_ok=True)
+    trim_log(folder, first)
 
     def save(step: int) -> None:
         save_state(folder, trainer.state(step))

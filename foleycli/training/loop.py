@@ -9,7 +9,6 @@ whether or not the run was stopped at 700.
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import signal
 import threading
@@ -21,7 +20,7 @@ from typing import Any
 
 import torch
 
-from foleycli.files.atomic import atomic_path
+from foleycli.files.atomic import atomic_path, write_text
 
 STATE_NAME = "state.pt"
 MODEL_NAME = "model.safetensors"
@@ -68,10 +67,19 @@ def check_same_recipe(saved: dict[str, Any], asked: dict[str, Any]) -> None:
             )
 
 
+def trim_log(folder: Path, steps: int) -> None:
+    """Forget what the log says of steps beyond ``steps``: they will be done, and logged, again."""
+    path = folder / LOG_NAME
+    if path.is_file():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= steps]
+        write_text(path, "".join(f"{line}\n" for line in kept))
+
+
 def append_log(folder: Path, record: dict[str, Any]) -> None:
     """Add one line to the run's log."""
     with (folder / LOG_NAME).open("a", encoding="utf-8") as log:
-        log.write(json.dumps(record, sort_keys=True) + os.linesep)
+        log.write(json.dumps(record, sort_keys=True) + "\n")
 
 
 class Interruption:

@@ -15,6 +15,7 @@ import pytest
 
 from foleycli.files.arrays import load_arrays
 from foleycli.media.audio import read_audio
+from foleycli.training.loop import load_state
 
 
 def test_spectrogram_and_invert_give_the_sound_back(foley_here, tmp_path: Path, tone: Path) -> None:
@@ -197,6 +198,24 @@ def test_interrupted_training_says_so_and_resumes(foley, tmp_path: Path, sounds:
     made = foley(*arguments, "--steps", done + 1, "--resume")
     assert made.returncode == 0, made.stderr
     assert len((tmp_path / "run/log.jsonl").read_text().splitlines()) == done + 1
+
+
+def test_killed_training_resumes_from_its_last_save(foley, tmp_path: Path, sounds: Path) -> None:
+    train = [sys.executable, "-m", "foleycli", "train", "foleygan", str(sounds), "-o", "run"]
+    train += ["--preset", "smoke", "--steps", "1000000"]
+    process = subprocess.Popen(train, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 300
+    while not (tmp_path / "run/model.safetensors").exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    process.kill()  # no chance to save
+    process.communicate()
+    done = load_state(tmp_path / "run")["step"]
+    assert done >= 100
+    resumed = foley(*train[3:-1], str(done + 2), "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert load_state(tmp_path / "run")["step"] == done + 2
+    lines = (tmp_path / "run/log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, done + 3))
 
 
 @pytest.mark.parametrize(

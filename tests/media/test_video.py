@@ -243,7 +243,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
         shown.gray(160, 120)
         if k in (300, 1499):
             resident.append(int(Path("/proc/self/statm").read_text().split()[1]))
-            alive = sum(isinstance(item, Frame) for item in gc.get_objects())
+            alive = sum(type(item) is Frame for item in gc.get_objects())
     grown_mb = (resident[1] - resident[0]) * os.sysconf("SC_PAGE_SIZE") / 2**20
     assert grown_mb < 8  # 1200 frames of 640x360 would be 400
     assert alive <= 2
