@@ -10,7 +10,8 @@ Classes that are not named teach "anything else". Stills are filmed by a moving 
 clips reach the backbone through the teacher only (clips are few, it would learn them by heart), and
 through their labels where there is no teacher. Probabilities are calibrated, and the bar of a sure
 answer set, on pictures that the relations have not seen: the validation split, and training clips
-in five turns, each answered by relations trained on the others.
+in five turns, each answered by relations trained on the others. Real clips are harder than stills,
+so the bar is the higher of what either asks for.
 """
 
 from __future__ import annotations
@@ -294,12 +295,17 @@ def calibrate(
     """
     stage = _stage(progress, "relations without some clips")
     logits, index = unseen_logits(films, mtrn.config, recipe.relations, stage)
-    labels = films.labels[index]
+    groups = [(logits, films.labels[index])]
     if held_out.features:
-        logits = torch.cat([logits, whole_film_logits(mtrn, held_out)])
-        labels = np.concatenate([labels, held_out.labels])
-    temperature = best_temperature(logits, labels)
-    chances = torch.softmax(logits / temperature, 1).numpy()
+        groups.append((whole_film_logits(mtrn, held_out), held_out.labels))
+    temperature = best_temperature(
+        torch.cat([scores for scores, _ in groups]), np.concatenate([truth for _, truth in groups])
+    )
+    bars = [
+        sure_bar(torch.softmax(scores / temperature, 1).numpy(), truth)
+        for scores, truth in groups
+        if len(truth)
+    ]
     pairs = held_out if held_out.features else films
     scores = [trn2.slide(torch.from_numpy(f)).detach() for f in pairs.features]
     config = RecognitionConfig(
@@ -309,7 +315,7 @@ def calibrate(
         trn2.config,
         temperature,
         best_temperature(torch.cat(scores), np.repeat(pairs.labels, [len(s) for s in scores])),
-        sure_bar(chances, labels),
+        max(bars, default=1.0),
     )
     names = [*classes, "other"]
     unseen = [
@@ -320,7 +326,7 @@ def calibrate(
             "probability": round(float(row[:-1].max()), 3),
             "other": bool(row[-1] == row.max()),
         }
-        for film, row in zip(index, chances[: len(index)], strict=True)
+        for film, row in zip(index, torch.softmax(logits / temperature, 1).numpy(), strict=True)
     ]
     return config, sorted(unseen, key=lambda row: row["source"])
 

@@ -1,9 +1,9 @@
 """Train temporal relations on the features of films, and learn how far to trust them.
 
 A film is what a clip, or a still before a moving camera, looks like to the backbone: one row of
-features a frame. Classes are drawn equally often. Probabilities are calibrated by one temperature
-(C. Guo et al., "On calibration of modern neural networks", ICML 2017) on films that the relations
-have not seen.
+features a frame. Classes are drawn equally often, anything else more often: most footage in the
+world is none of the classes. Probabilities are calibrated by one temperature (C. Guo et al., "On
+calibration of modern neural networks", ICML 2017) on films that the relations have not seen.
 """
 
 from __future__ import annotations
@@ -28,13 +28,17 @@ _DROPPED = 0.3  # share of the features left out of a film at a time
 
 @dataclass(frozen=True)
 class RelationRecipe:
-    """How relation networks are trained; FoleyGAN states Adam, 1e-3 and batches of 128."""
+    """How relation networks are trained; FoleyGAN states Adam, 1e-3 and batches of 128.
+
+    ``anything_else`` is the share of a batch that shows none of the classes.
+    """
 
     hidden: int = 96
-    steps: int = 800
+    steps: int = 400
     batch: int = 128
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
+    anything_else: float = 0.35
     seed: int = 0
 
 
@@ -71,7 +75,7 @@ def train_relations(
     recipe: RelationRecipe,
     progress: Progress | None = None,
 ) -> TemporalRelations:
-    """Train one relation network by cross entropy; every class is drawn equally often."""
+    """Train one relation network by cross entropy; its last output is for anything else."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         network = TemporalRelations(config)
@@ -81,7 +85,7 @@ def train_relations(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.steps)
-    draw = _Draw(films, config.frames, rng)
+    draw = _Draw(films, config, recipe.anything_else, rng)
     for step in range(recipe.steps):
         features, labels = draw.batch(recipe.batch)
         kept = torch.full((len(features), 1, config.features), 1 - _DROPPED)
@@ -100,21 +104,28 @@ def train_relations(
 class _Draw:
     """Draws a class, then a clip or a filmed still by how many clips there are, then frames."""
 
-    def __init__(self, films: Films, frames: int, rng: np.random.Generator) -> None:
-        self._films, self._frames, self._rng = films, frames, rng
+    def __init__(
+        self, films: Films, config: RelationConfig, anything_else: float, rng: np.random.Generator
+    ) -> None:
+        self._films, self._frames, self._rng = films, config.frames, rng
         self._groups = []
-        for label in np.unique(films.labels):
+        present = np.unique(films.labels)
+        for label in present:
             of_class = films.labels == label
             real = np.flatnonzero(of_class & films.real)
             filmed = np.flatnonzero(of_class & ~films.real)
             clips = len(np.unique(films.source[real]))
             share = 1.0 if not len(filmed) else min(0.5, clips / (clips + 5))
             self._groups.append((real, filmed, share))
+        self._chances = np.full(len(present), 1 / len(present))
+        if present[-1] == config.classes - 1 and len(present) > 1:
+            self._chances[:] = (1 - anything_else) / (len(present) - 1)
+            self._chances[-1] = anything_else
 
     def batch(self, count: int) -> tuple[Tensor, Tensor]:
         """Features (count, frames, D) and labels (count,)."""
         chosen = []
-        for group in self._rng.integers(0, len(self._groups), count):
+        for group in self._rng.choice(len(self._groups), count, p=self._chances):
             real, filmed, share = self._groups[group]
             pool = real if self._rng.random() < share else filmed
             chosen.append(self._rng.choice(pool))
