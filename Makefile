@@ -47,9 +47,9 @@ man: $(TOOLS)
 	$(BIN)/python -m foleycli.cli.reference
 
 # What made foleycli/assets: DATA holds manifest.csv and images/, TEACHER is an ImageNet SqueezeNet.
-# About three hours on two cores; the model card says what was measured.
+# About two hours on two cores; the model card says what was measured.
 CLASSES := break,car,clock,chopping,fire,footstep,gunshot,horse,rain,thunder,typing,waterfall
-STEPS := 3000
+STEPS := 1734
 
 train-defaults: $(TOOLS)
 	@test -n "$(DATA)" -a -n "$(TEACHER)" || { \
