@@ -24,7 +24,12 @@ from foleycli.dsp.invert import invert_magnitude
 from foleycli.dsp.spec import SpectrogramSpec, front_end
 from foleycli.dsp.spectrogram import decode_phase, encode, to_unit
 from foleycli.files.events import Event
-from foleycli.models.biggan import Generator, GeneratorConfig, truncated_noise
+from foleycli.models.biggan import (
+    Generator,
+    GeneratorConfig,
+    check_truncation,
+    truncated_noise,
+)
 from foleycli.models.texture import Texture
 
 KIND = "foleygan"
@@ -136,6 +141,7 @@ class SoundGenerator:
         samples = round(duration_s * self.spec.rate_hz)
         if samples < 1:
             raise ValueError(f"nothing to fill: the picture lasts {duration_s:g} s")
+        check_truncation(truncation)  # whichever renderer draws: a typing error is one
         chosen = self.renderers.get(label, "gan") if renderer == "auto" else renderer
         if chosen == "texture":
             picture = self._texture_picture(events, index, samples, seed)

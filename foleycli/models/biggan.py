@@ -354,19 +354,28 @@ def start_action_at_zero(generator: Generator) -> None:
             nn.init.zeros_(module.conv_action.weight)
 
 
+def check_truncation(truncation: float | None) -> None:
+    """Refuse a truncation that leaves next to nothing to draw from.
+
+    Raises
+    ------
+    ValueError
+        When it is under 0.02.
+    """
+    if truncation is not None and not truncation >= 0.02:
+        raise ValueError(f"truncation {truncation} is too small to draw from; use 0.02 or more")
+
+
 def truncated_noise(generator: torch.Generator, width: int, truncation: float | None) -> Tensor:
     """Draw z ~ N(0, I) of shape (1, width), coordinates beyond ``truncation`` drawn again.
 
     Raises
     ------
     ValueError
-        When ``truncation`` is not above 0.
+        When ``truncation`` is under 0.02.
     """
+    check_truncation(truncation)
     z = torch.randn(1, width, generator=generator)
-    if truncation is None:
-        return z
-    if truncation < 0.02:
-        raise ValueError(f"truncation {truncation} is too small to draw from; use 0.02 or more")
-    while (outside := z.abs() > truncation).any():
+    while truncation is not None and (outside := z.abs() > truncation).any():
         z[outside] = torch.randn(int(outside.sum()), generator=generator)
     return z
