@@ -196,8 +196,6 @@ def _outcomes(console: Console, tasks: Sequence[_Task], jobs: int) -> Iterator[_
     with console.progress(console.command, unit="clip") as progress, ExitStack() as stack:
         results: Iterator[_Outcome] = map(_attempt, tasks)
         if jobs > 1 and tasks:
-            share = max(1, (os.cpu_count() or 1) // jobs)
-            os.environ.setdefault("OMP_NUM_THREADS", str(share))  # read by the processes' torch
             pool = ProcessPoolExecutor(min(jobs, len(tasks)), get_context("spawn"), _prepare_worker)
             stack.callback(pool.shutdown, cancel_futures=True)
             results = pool.map(_attempt, tasks)
@@ -210,6 +208,16 @@ def _outcomes(console: Console, tasks: Sequence[_Task], jobs: int) -> Iterator[_
 def _prepare_worker() -> None:
     """Let Ctrl-C, which reaches every process of a terminal, end this one without a traceback."""
     signal.signal(signal.SIGINT, lambda *_: sys.exit(Exit.INTERRUPTED))
+
+
+def _compute_in_one_thread() -> None:
+    """Make results independent of ``--jobs`` and of the machine's cores.
+
+    How torch splits a sum between threads decides its last digits; cores are for ``--jobs``.
+    """
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def _attempt(task: _Task, progress: Progress | None = None) -> _Outcome:
@@ -230,6 +238,7 @@ def _attempt(task: _Task, progress: Progress | None = None) -> _Outcome:
             "input": {"name": source.name, "sha256": digest},
             "fingerprint": mark,
         }
+        _compute_in_one_thread()
         report = task.work(job, task.settings, meta, progress)
         return _Outcome(job, {**report, "input_sha256": digest, "fingerprint": mark})
     except Exception as error:

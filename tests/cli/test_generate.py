@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,21 @@ def test_every_number_of_seeds_jobs_and_orders_gives_the_same_bytes(
     first, alone, other = ((tmp_path / f"{d}/b.wav").read_bytes() for d in ("one", "two", "seed"))
     assert first == alone != other
     assert (tmp_path / "one/a.wav").read_bytes() != first  # its own seed, from its own name
+
+
+def test_jobs_and_shards_do_not_change_a_byte(
+    foley, foley_here, tmp_path: Path, silent_clip: Path
+) -> None:
+    (tmp_path / "clips").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / f"clips/{name}.mp4").write_bytes(silent_clip.read_bytes())
+    common = ("generate", "clips", "--class", "footstep")
+    assert foley_here(*common, "-o", "one/").exit_code == 0
+    assert foley(*common, "-o", "two/", "-j", 2, env=dict(os.environ)).returncode == 0
+    assert foley_here(*common, "-o", "part/", "--shard", "1/2").exit_code == 0
+    for name in ("a.wav", "b.wav"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    assert (tmp_path / "part/b.wav").read_bytes() == (tmp_path / "one/b.wav").read_bytes()
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".mov"])
