@@ -126,6 +126,16 @@ def test_tiles_pair_sound_with_its_own_events() -> None:
     assert agreement(0) > agreement(1) + 0.25
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_networks_of_a_preset_fit_its_front_end(name: str) -> None:
+    recipe = PRESETS[name]
+    drawn, spec = recipe.generator, recipe.spec
+    assert (drawn.height, drawn.width) == (spec.bins, spec.tile_frames)
+    assert drawn.out_channels == recipe.discriminator.in_channels == spec.channels
+    halvings = len(recipe.discriminator.widths) - 1
+    assert spec.bins % 2**halvings == spec.tile_frames % 2**halvings == 0
+
+
 def test_paper_preset_is_the_papers() -> None:
     paper = PRESETS["paper"]
     assert (paper.generator.height, paper.generator.width, paper.generator.z_width) == (
