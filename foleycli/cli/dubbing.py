@@ -63,6 +63,10 @@ def sound_clip(
     if wanted == "auto" and job.clip.label:
         wanted = job.clip.label  # a manifest knows better
     duration_s, label, said, events = _look(job, wanted, settings, extras)
+    if label not in generator.classes and wanted == "auto":
+        known = ", ".join(generator.classes)
+        raise ValueError(f"{said}: not a class of this model; give --class, one of: {known}")
+    inside = sum(event.time_s < duration_s for event in events)
     sound = generator.sound(
         events,
         duration_s,
@@ -73,7 +77,7 @@ def sound_clip(
     )
     written = _write_sound(job, sound, settings)
     _write_extras(job, sound, events, label, generator, extras, meta)
-    note = f"{said}, {len(events)} events, {duration_s:.2f} s, drawn by {sound.renderer}{written}"
+    note = f"{said}, {inside} events, {duration_s:.2f} s, drawn by {sound.renderer}{written}"
     return {
         "note": note,
         "class": label,

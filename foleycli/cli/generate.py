@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -175,6 +177,13 @@ def generate(
             shard, jobs, dry_run, as_json, no_clobber, resume, fail_fast,
         )  # fmt: skip
         extras = Extras(actions, save_actions, save_spectrogram)
+        written = [path for path in (output, save_actions, save_spectrogram) if path]
+        if len({os.path.normpath(path) for path in written if not path.endswith("/")}) < sum(
+            not path.endswith("/") for path in written
+        ):
+            raise ValueError("two outputs have one name; give each its own")
+        if mix is Mix.original and Path(output).suffix.lower() in SOUND_SUFFIXES:
+            raise ValueError(f"--mix original needs a video output, not {output}")
         uses = [] if dry_run else files_used(settings, extras)
         if not dry_run and label != "auto":
             sound_generator(model, settings.device).check_class(label)

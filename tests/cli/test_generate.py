@@ -143,6 +143,8 @@ def test_bad_clip_in_a_batch_is_named_and_the_others_are_made(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("--save-actions", "out.wav"), "two outputs have one name"),
+        (("--mix", "original"), "--mix original needs a video output"),
         (("--class", "dragon"), "unknown class 'dragon'; this model has: break"),
         (("--model", "nowhere"), "no such model; give a .safetensors file"),
         (("--class", "rain", "--truncation", "0"), "truncation 0.0 is too small"),
