@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from foleycli.drawing import draw_spectrogram
+from foleycli.dsp.front_ends.pictures import Picture
 from foleycli.dsp.onsets import detect_onsets
 from foleycli.dsp.spec import LOG_MEL_MINI
 from foleycli.dsp.spectrogram import encode
@@ -69,10 +70,10 @@ def main(folder: Path) -> None:
     waveform, rate_hz = read_audio(outputs[0], rate_hz=LOG_MEL_MINI.rate_hz)
     heard = detect_onsets(waveform, rate_hz)[0]
     seen = [event.time_s for event in read_events(folder / "seen.csv")]
+    front = Picture.of(LOG_MEL_MINI)
     draw_spectrogram(
         folder / "out.png",
-        encode(waveform, LOG_MEL_MINI),
-        LOG_MEL_MINI,
+        front.levels({"picture": encode(waveform, LOG_MEL_MINI)}, {}),
         title="foley generate clip.mp4 --class chopping",
         events={"detected in the picture": seen, "true": HITS_S},
         duration_s=len(waveform) / rate_hz,

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from foleycli.checkpoints import Checkpoint
 from foleycli.dsp.action import ActionSeries, action_spectrogram, series_from_events
-from foleycli.dsp.invert import invert_magnitude
-from foleycli.dsp.spec import SpectrogramSpec, front_end
-from foleycli.dsp.spectrogram import decode_phase, encode, to_unit
+from foleycli.dsp.front_ends.pictures import Picture
+from foleycli.dsp.spec import SpectrogramSpec, picture_spec
+from foleycli.dsp.spectrogram import encode, to_unit
 from foleycli.files.events import Event
 from foleycli.models.biggan import (
     Generator,
@@ -95,7 +95,7 @@ class SoundGenerator:
             what = str(error).splitlines()[-1].strip()
             raise ValueError(f"model: made for another version of foley ({what})") from error
         return cls(
-            front_end(config["front_end"]),
+            picture_spec(config["front_end"]),
             config["classes"],
             generator.to(device),
             texture,
@@ -145,7 +145,7 @@ class SoundGenerator:
         chosen = self.renderers.get(label, "gan") if renderer == "auto" else renderer
         if chosen == "texture":
             picture = self._texture_picture(events, index, samples, seed)
-            waveform = invert_magnitude(picture, self.spec, samples=samples, seed=seed)
+            waveform = self._inverted(picture, samples, seed)
         else:
             tiles = self._tiles(events, index, samples, seed, truncation)
             picture, waveform = self._join(tiles, samples, seed)
@@ -176,8 +176,8 @@ class SoundGenerator:
         """Hold a tile's levels under what the class's bands reach: GANs sometimes draw a blot."""
         picture = tile.numpy().copy()
         if self.texture is not None:
-            ceiling = to_unit(self.texture.ceiling[index] * self.spec.full_scale, self.spec)
-            picture[0] = np.minimum(picture[0], ceiling[:, None].numpy())
+            ceiling = self.texture.ceiling[index].cpu().numpy() * self.spec.full_scale
+            picture[0] = np.minimum(picture[0], to_unit(ceiling, self.spec)[:, None])
         return picture
 
     def _join(
@@ -193,7 +193,7 @@ class SoundGenerator:
         waveform = np.zeros((1, 1, 0), np.float32)
         for start, tile in tiles:
             if spec.mels is None:
-                piece = decode_phase(tile, spec)[None, None]
+                piece = self._inverted(tile, spec.tile_samples, seed)[None, None]
                 waveform = cross_fade(waveform, piece, start * spec.hop_samples)
                 picture = np.concatenate([picture[:, :, :start], tile], axis=2)
             else:
@@ -201,7 +201,16 @@ class SoundGenerator:
         picture = picture[:, :, : spec.frames_for(samples)]
         if spec.mels is None:
             return picture, waveform[0, 0, :samples]
-        return picture, invert_magnitude(picture, spec, samples=samples, seed=seed)
+        return picture, self._inverted(picture, samples, seed)
+
+    def _inverted(
+        self, picture: NDArray[np.float32], samples: int, seed: int
+    ) -> NDArray[np.float32]:
+        """Invert a picture by its phase, or find one where it has none."""
+        front = Picture.of(self.spec)
+        return front.resynthesise(
+            {"picture": picture}, {}, samples=samples, method=front.methods[0], seed=seed
+        )
 
     def _texture_picture(
         self, events: Sequence[Event], index: int, samples: int, seed: int

@@ -21,12 +21,13 @@ MAY_IMPORT = {
     "vision": {"models", "media", "dsp"},
     "checkpoints": {"models", "files"},
     "drawing": {"dsp", "files"},
+    "spectrograms": {"dsp", "files"},
     "training": {"models", "vision", "checkpoints", "dsp", "media", "files"},
     "generation": {"models", "vision", "checkpoints", "dsp", "media", "files"},
     "metrics": {"models", "dsp", "files"},
     "survey": {"media", "files"},
     "cli": {
-        *("training", "generation", "metrics", "survey", "vision", "drawing"),
+        *("training", "generation", "metrics", "survey", "vision", "drawing", "spectrograms"),
         *("checkpoints", "dsp", "media", "files"),
     },
 }
@@ -41,7 +42,7 @@ ONLY_IN = {
     "soundfile": {"media"},
     "torchaudio": {"dsp.mel"},
     "matplotlib": {"drawing"},
-    "librosa": set(),
+    "librosa": {"dsp.front_ends.cqt"},
     "sklearn": set(),
 }
 BANNED_NAMES = {"utils", "util", "misc", "helpers", "common", "core", "base"}

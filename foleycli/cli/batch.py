@@ -51,6 +51,8 @@ class Batch:
         Of outputs in a folder.
     writes : collection of str
         Suffixes that ``-o FILE`` may have; empty allows any.
+    columns : sequence of str
+        What of each clip's report goes into a table on stdout, instead of the paths alone.
     """
 
     inputs: Sequence[Path]
@@ -65,6 +67,7 @@ class Batch:
     no_clobber: bool = False
     resume: bool = False
     fail_fast: bool = False
+    columns: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -131,12 +134,15 @@ def run_batch(
             _Task(job, work, settings, console.command, options, _known(job, record), batch)
             for job in jobs
         ]
+        silent = batch.as_json or to_stdout
+        if batch.columns and not silent:
+            typer.echo("\t".join(("output", *batch.columns)))
         began = saved = time.monotonic()
         outcomes: list[_Outcome] = []
         try:
             for outcome in _outcomes(console, tasks, batch.jobs):
                 outcomes.append(outcome)
-                _tell(console, outcome, record, silent=batch.as_json or to_stdout)
+                _tell(console, outcome, record, batch.columns, silent=silent)
                 if record_path and time.monotonic() - saved > SAVE_EVERY_SECONDS:
                     record.save(record_path)
                     saved = time.monotonic()
@@ -213,11 +219,12 @@ def _prepare_worker() -> None:
 def _compute_in_one_thread() -> None:
     """Make results independent of ``--jobs`` and of the machine's cores.
 
-    How torch splits a sum between threads decides its last digits; cores are for ``--jobs``.
+    How torch splits a sum between threads decides its last digits; cores are for ``--jobs``. Where
+    torch is not needed it is not loaded: the variables are for when it is.
     """
-    import torch
-
-    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 def _attempt(task: _Task, progress: Progress | None = None) -> _Outcome:
@@ -246,7 +253,9 @@ def _attempt(task: _Task, progress: Progress | None = None) -> _Outcome:
         return _Outcome(job, error=explain(error), trace=trace, fatal=is_disk_error(error))
 
 
-def _tell(console: Console, outcome: _Outcome, record: RunRecord, *, silent: bool) -> None:
+def _tell(
+    console: Console, outcome: _Outcome, record: RunRecord, columns: Sequence[str], *, silent: bool
+) -> None:
     """Name what failed, print what was written, and keep both for the record."""
     name, job = outcome.job.clip.path.name, outcome.job
     if outcome.error:
@@ -262,7 +271,9 @@ def _tell(console: Console, outcome: _Outcome, record: RunRecord, *, silent: boo
             console.note(f"{name}: {note}")
         record.outputs[job.name] = {"input": str(job.clip.path), **outcome.report}
     if not silent:
-        typer.echo(job.output)
+        cells = (outcome.report.get(name) for name in columns)
+        row = ("" if cell is None else f"{cell:.2f}" for cell in cells)
+        typer.echo("\t".join((str(job.output), *row)))
 
 
 def _print_plan(command: str, jobs: Sequence[Job], batch: Batch) -> None:

@@ -175,6 +175,9 @@ def _write_extras(
         write_events(job.companion(extras.save_actions, ".csv"), events)
     if not extras.save_spectrogram:
         return
+    from foleycli.dsp.front_ends.pictures import Picture
+
+    front = Picture.of(generator.spec)
     target = job.companion(extras.save_spectrogram, ".spec.npz")
     samples = len(sound.waveform)
     if target.suffix == ".png":
@@ -182,20 +185,20 @@ def _write_extras(
 
         draw_spectrogram(
             target,
-            sound.picture,
-            generator.spec,
+            front.levels({"picture": sound.picture}, {}),
             title=f"{job.clip.path.name}: {label}",
             events={"event": [event.time_s for event in events]},
             duration_s=samples / sound.rate_hz,
         )
         return
     from foleycli.files.arrays import save_arrays
+    from foleycli.spectrograms import KIND, about
 
     save_arrays(
         target,
         {"picture": sound.picture},
-        kind="spectrogram",
-        meta={**meta, "front_end": generator.spec.as_dict(), "samples": samples},
+        kind=KIND,
+        meta={**meta, **about(front, samples, {})},
     )
 
 

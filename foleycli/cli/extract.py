@@ -13,7 +13,7 @@ from foleycli.cli import options
 from foleycli.cli.batch import Batch, run_batch
 from foleycli.cli.console import Progress, command
 from foleycli.cli.inputs import VIDEO_SUFFIXES, Job
-from foleycli.dsp.spec import FRONT_ENDS, LOG_MEL_MINI, front_end
+from foleycli.dsp.spec import LOG_MEL_MINI, PICTURES, picture_spec
 
 if TYPE_CHECKING:
     from foleycli.vision.recognition import Recogniser
@@ -83,8 +83,8 @@ def extract(
         typer.Option(
             "--front-end",
             metavar="NAME",
-            help=f"Grid of the action spectrogram: {', '.join(FRONT_ENDS)}.",
-            autocompletion=lambda: list(FRONT_ENDS),
+            help=f"Grid of the action spectrogram: {', '.join(PICTURES)}.",
+            autocompletion=lambda: list(PICTURES),
         ),
     ] = LOG_MEL_MINI.name,
     jobs: options.Jobs = 1,
@@ -104,7 +104,7 @@ def extract(
     from how much each pair of frames looks like the class's action.
     """
     with command("extract", quiet=quiet, verbose=verbose) as console:
-        grid = front_end(front_end_name).name
+        grid = picture_spec(front_end_name).name
         settings = Settings(label, fps, recognition, timing, source.value, grid)
         batch = Batch(
             inputs, output, VIDEO_SUFFIXES, ".features.npz", {".npz"},
@@ -138,7 +138,7 @@ def look(
         label = job.clip.label if job.clip.label in recogniser.classes else answer.label
     by_class = recogniser.action_series(seen.frames, label)
     by_motion = timing_model(settings.timing).predict(seen.motion)
-    spec = front_end(settings.front_end)
+    spec = picture_spec(settings.front_end)
     columns = spec.frames_for(round(seen.duration_s * spec.rate_hz))
     s_act = action_spectrogram(
         by_class if settings.source == options.ActionSource.trn2 else by_motion,

@@ -3,29 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from foleycli.cli import options, spectrogram
 from foleycli.cli.batch import Batch, run_batch
-from foleycli.cli.console import Progress, command
-from foleycli.cli.inputs import Job
+from foleycli.cli.console import Console, Progress, command
+from foleycli.cli.inputs import MEDIA_SUFFIXES, Clip, Job, collect, is_batch
+from foleycli.dsp.front_ends.names import SUMMARIES
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from foleycli.dsp.front_ends.front_end import FrontEnd
+    from foleycli.spectrograms import StoredSpectrogram
 
 EPILOG = """\b
 Examples:
   foley invert rain.spec.npz -o rain.wav
-  foley invert rain.spec.npz -o rain.flac --method griffin-lim --iterations 100
-  foley invert spectrograms/ -o sounds/ --resume
+  foley invert rain.spec.npz -o rain.flac --method pghi --report
+  foley invert mels/dog_mel.npy --front-end specvqgan -o dog.wav
+  foley invert spectrograms/ -o sounds/ --reference clips/ --report
+
+\b
+Methods:
+  istft                the phase that the spectrogram keeps
+  if                   the phase that its instantaneous frequency adds up to
+  icqt                 the inverse constant-Q transform
+  pghi                 phase gradient heap integration: no iterations
+  griffin-lim          from random phases; --momentum 0 is the original algorithm
+  pghi+griffin-lim     from PGHI's phases
+  Mel bands are undone first, by non-negative least squares. auto takes what was
+  measured to be the best for the front end.
 
 \b
 Files:
-  INPUT is what foley spectrogram writes. The sound is mono, at the front end's
-  sample rate, and as long as the sound that the spectrogram was made of; the
-  suffix of -o (.wav or .flac) chooses the format.
+  INPUT is what foley spectrogram writes, or with --front-end the .npy of a
+  reference tool. The sound is mono, at the front end's sample rate, and as long as
+  the sound that the spectrogram was made of; the suffix of -o (.wav or .flac)
+  chooses the format. --post-filter takes an .npz that --fit-post-filter wrote, or an
+  .npy of up to 65536 taps.
+
+\b
+Report:
+  convergence_db       20 log10 of |wanted - got| / |wanted|, magnitudes of the front
+                       end: of the spectrogram, and of the sound analysed again
+  lsd_db               log-spectral distance of the same, over 80 dB
+  snr_db, si_sdr_db    of the waveform against --reference
+  Empty (null in --json) where there is nothing to compare or the ratio is infinite.
 """
+COLUMNS = ("convergence_db", "lsd_db", "snr_db", "si_sdr_db")
 
 
 class Method(StrEnum):
@@ -33,7 +65,11 @@ class Method(StrEnum):
 
     auto = "auto"
     istft = "istft"
+    instantaneous_frequency = "if"
+    icqt = "icqt"
+    pghi = "pghi"
     griffin_lim = "griffin-lim"
+    pghi_griffin_lim = "pghi+griffin-lim"
 
 
 @dataclass(frozen=True)
@@ -44,18 +80,16 @@ class Settings:
     iterations: int
     momentum: float
     seed: int
+    front_end: str
+    post_filter: str
+    reference: str
+    report: bool
 
 
 def invert(
     inputs: options.Inputs,
     output: options.Output,
-    method: Annotated[
-        Method,
-        typer.Option(
-            help="istft uses the phase that the spectrogram keeps, griffin-lim looks for one; auto "
-            "uses it where there is one."
-        ),
-    ] = Method.auto,
+    method: Annotated[Method, typer.Option(help="Where the phase comes from.")] = Method.auto,
     iterations: Annotated[
         int, typer.Option("--iterations", min=0, metavar="N", help="Rounds of griffin-lim.")
     ] = 32,
@@ -68,7 +102,50 @@ def invert(
             metavar="X",
             help="Acceleration of griffin-lim; 0 is the original algorithm.",
         ),
-    ] = 0.99,
+    ] = 0.95,
+    front_end_name: Annotated[
+        str,
+        typer.Option(
+            "--front-end",
+            metavar="NAME",
+            help="What a plain .npy holds; an .npz says it itself.",
+            autocompletion=lambda: list(SUMMARIES),
+            show_default=False,
+        ),
+    ] = "",
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="Print a table of how much was lost instead of the paths."),
+    ] = False,
+    reference: Annotated[
+        str,
+        typer.Option(
+            "--reference",
+            metavar="PATH",
+            help="The original sound, or a folder of them named as the inputs are, to compare "
+            "with; implies --report.",
+            show_default=False,
+        ),
+    ] = "",
+    post_filter: Annotated[
+        str,
+        typer.Option(
+            "--post-filter",
+            metavar="FILE",
+            help="Filter the sound with these taps, without delay.",
+            show_default=False,
+        ),
+    ] = "",
+    fit_post_filter: Annotated[
+        str,
+        typer.Option(
+            "--fit-post-filter",
+            metavar="FILE",
+            help="First learn a filter of 512 taps that brings the inputs' long-term spectrum to "
+            "that of --reference, and write it here.",
+            show_default=False,
+        ),
+    ] = "",
     seed: options.Seed = 0,
     jobs: options.Jobs = 1,
     shard: options.Shard = "",
@@ -80,41 +157,99 @@ def invert(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Turn spectrograms back into sound."""
+    """Turn spectrograms back into sound, and say what that cost."""
     with command("invert", quiet=quiet, verbose=verbose) as console:
-        settings = Settings(method.value, iterations, momentum, seed)
-        batch = Batch(
-            inputs, output, {spectrogram.SUFFIX}, ".wav", {".wav", ".flac"},
-            shard, jobs, dry_run, as_json, no_clobber, resume, fail_fast,
+        if fit_post_filter and (post_filter or not reference):
+            raise ValueError("--fit-post-filter needs --reference, and no --post-filter")
+        settings = Settings(
+            method.value, iterations, momentum, seed, front_end_name,
+            post_filter or fit_post_filter, reference, report or bool(reference),
         )  # fmt: skip
-        run_batch(console, batch, resynthesise, settings)
+        reads = {".npy"} if front_end_name else {spectrogram.SUFFIX}
+        batch = Batch(
+            inputs, output, reads, ".wav", {".wav", ".flac"},
+            shard, jobs, dry_run, as_json, no_clobber, resume, fail_fast,
+            columns=COLUMNS if settings.report else (),
+        )  # fmt: skip
+        if Path(reference).is_file() and is_batch(inputs, collect(inputs, reads)):
+            raise ValueError(f"--reference {reference}: several inputs need a folder of originals")
+        if fit_post_filter and not dry_run:
+            _fit_post_filter(console, batch, replace(settings, post_filter=""), fit_post_filter)
+        uses = [Path(settings.post_filter)] if settings.post_filter and not dry_run else []
+        run_batch(console, batch, resynthesise, settings, uses=uses)
 
 
 def resynthesise(
     job: Job, settings: Settings, meta: Mapping[str, Any], progress: Progress | None
 ) -> dict[str, Any]:
     """Invert one spectrogram."""
-    from foleycli.files.arrays import load_arrays
-
-    arrays, made = load_arrays(job.clip.path, kind="spectrogram")
-
-    from foleycli.dsp.invert import invert_magnitude
-    from foleycli.dsp.spec import SpectrogramSpec
-    from foleycli.dsp.spectrogram import decode_phase
+    from foleycli.dsp.post_filter import apply_post_filter
     from foleycli.media.audio import write_audio
+    from foleycli.spectrograms import read_spectrogram, read_taps
 
-    spec, samples = SpectrogramSpec(**made["front_end"]), int(made["samples"])
-    keeps_phase = spec.mels is None
-    if settings.method == Method.istft or (settings.method == Method.auto and keeps_phase):
-        waveform = decode_phase(arrays["picture"], spec, samples)
-    else:
-        waveform = invert_magnitude(
-            arrays["picture"],
-            spec,
-            samples=samples,
-            iterations=settings.iterations,
-            momentum=settings.momentum,
-            seed=job.clip.seed(settings.seed),
-        )
-    write_audio(job.output, waveform, spec.rate_hz)
-    return {"rate_hz": spec.rate_hz, "samples": len(waveform)}
+    given = read_spectrogram(job.clip.path, settings.front_end)
+    rate_hz = given.front.rate_hz
+    waveform, method = _sound(given, settings, job.clip)
+    if settings.post_filter:
+        waveform = apply_post_filter(waveform, read_taps(settings.post_filter, rate_hz))
+    clipped = write_audio(job.output, waveform, rate_hz)
+    done: dict[str, Any] = {"method": method, "rate_hz": rate_hz, "samples": len(waveform)}
+    if clipped:
+        done["note"] = f"{clipped} samples beyond full scale were clipped"
+    if settings.report:
+        original = None
+        if settings.reference:
+            original = _reference(job.clip.id, settings.reference, given.front)
+        done |= given.loss(waveform, original)
+    return done
+
+
+def _sound(
+    given: StoredSpectrogram, settings: Settings, clip: Clip
+) -> tuple[NDArray[np.float32], str]:
+    """Invert; return the sound and the method that was used."""
+    method = given.method(settings.method)
+    seed = clip.seed(settings.seed)
+    return given.sound(method, settings.iterations, settings.momentum, seed), method
+
+
+def _fit_post_filter(console: Console, batch: Batch, settings: Settings, path: str) -> None:
+    """Learn a filter from all the inputs, whatever the shard, and their originals."""
+    from foleycli.dsp.post_filter import LongTermSpectrum, fit_post_filter
+    from foleycli.files.arrays import save_arrays
+    from foleycli.spectrograms import POST_FILTER, read_spectrogram
+
+    real, made = LongTermSpectrum(), LongTermSpectrum()
+    clips = collect(batch.inputs, batch.reads)
+    rates_hz = set()
+    with console.progress("learning the post-filter", unit="clip") as progress:
+        for done, clip in enumerate(clips, 1):
+            given = read_spectrogram(clip.path, settings.front_end)
+            made.hear([_sound(given, settings, clip)[0]])
+            real.hear([_reference(clip.id, settings.reference, given.front)])
+            rates_hz.add(given.front.rate_hz)
+            if progress:
+                progress(done, len(clips))
+    if len(rates_hz) != 1:
+        raise ValueError(f"--fit-post-filter: the inputs have several sample rates, {rates_hz}")
+    fitted = fit_post_filter(real.power, made.power, rates_hz.pop())
+    meta = {"rate_hz": fitted.rate_hz, "inputs": [clip.id for clip in clips]}
+    save_arrays(path, {"taps": fitted.taps}, kind=POST_FILTER, meta=meta)
+    console.note(f"{path}: learned from {len(clips)} sounds")
+
+
+def _reference(name: str, reference: str, front: FrontEnd) -> NDArray[np.float32]:
+    """Read the original of one input as the front end reads sound."""
+    import numpy as np
+
+    original = Path(reference)
+    if original.is_dir():
+        stem = name.removesuffix(front.npy_suffix.removesuffix(".npy"))
+        found = [original / f"{stem}{suffix}" for suffix in sorted(MEDIA_SUFFIXES)]
+        there = [candidate for candidate in found if candidate.is_file()]
+        if len(there) != 1:
+            raise ValueError(
+                f"--reference {original}: holds {len(there)} sounds called {stem}; one is needed"
+            )
+        original = there[0]
+    return np.concatenate(list(spectrogram.sound_blocks(original, front)))

@@ -13,13 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+
+from foleycli.dsp.stft import Stft
 
 ACTION_FPS = 30.0
 PULSE_SECONDS = 0.04  # standard deviation of an event's pulse: a little over one frame
 _WINDOW_FRAMES = 16
 _FFT_FRAMES = 64
+_GRID = Stft(_FFT_FRAMES, 1, _WINDOW_FRAMES, before=_FFT_FRAMES // 2, after=_FFT_FRAMES // 2)
 _RANGE_DB = 80.0
 
 
@@ -89,19 +91,10 @@ def action_spectrogram(
     (3, rows, columns) float32 in [-1, 1]
     """
     count = max(int(np.ceil(duration_s * series.fps)) + 1, _FFT_FRAMES)
-    values = torch.zeros(count)
-    given = torch.from_numpy(series.values[:count].astype(np.float32))
+    values = np.zeros(count, np.float32)
+    given = series.values[:count]
     values[: len(given)] = given
-    spectrum = torch.stft(
-        values,
-        _FFT_FRAMES,
-        hop_length=1,
-        win_length=_WINDOW_FRAMES,
-        window=torch.hann_window(_WINDOW_FRAMES),
-        center=True,
-        pad_mode="reflect",
-        return_complex=True,
-    ).numpy()  # (33, count)
+    spectrum = _GRID.forward(values)[:, :count]
     times = (np.arange(columns) + 0.5) * duration_s / columns * series.fps
     grid = _resample(
         _resample(spectrum, times, axis=1), _row_positions(spectrum.shape[0], rows), axis=0
@@ -110,7 +103,7 @@ def action_spectrogram(
     log_magnitude = np.clip(2 * decibels / _RANGE_DB + 1, -1, 1)
     third = np.zeros((rows, columns))
     if third_channel == "series":
-        third += 2 * np.interp(times, np.arange(count), values.numpy()) - 1
+        third += 2 * np.interp(times, np.arange(count), values) - 1
     return np.stack([log_magnitude, np.angle(grid) / np.pi, third]).astype(np.float32)
 
 

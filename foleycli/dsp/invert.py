@@ -1,125 +1,226 @@
-"""Magnitudes -> waveform: mel inversion by non-negative least squares, then Griffin-Lim.
+"""What is known of a sound's spectrum -> the sound.
 
-Griffin-Lim (1984) alternates between the spectrograms that have the wanted magnitudes and those
-that some waveform has. Its fast form (Perraudin, Balazs and Sondergaard 2013) pushes on along the
-last step:
-
-    c_n = P_waveform(P_magnitude(t_{n-1}));   t_n = c_n + alpha (c_n - c_{n-1})
+Long spectrograms are inverted in blocks, so that memory is bounded. Blocks overlap. Each is told
+how it begins, from the block before it: its phases go on from the known waveform's, the search
+keeps that waveform, and it fades into the new one where both are well determined. What the next
+block keeps is not the last of the one before, which no later frame had a say in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from scipy import sparse
 
-from foleycli.dsp.mel import band_average_filters
-from foleycli.dsp.spec import SpectrogramSpec
-from foleycli.dsp.spectrogram import from_unit
-from foleycli.dsp.stft import istft, stft
+from foleycli.dsp.griffin_lim import MOMENTUM, Signal, begin_with, griffin_lim
+from foleycli.dsp.nonnegative import UPDATES, undo_bands
+from foleycli.dsp.pghi import integrate_phase
+from foleycli.dsp.stft import Stft
 
-BLOCK_FRAMES = 2048
-OVERLAP_FRAMES = 64
+_GIVEN_PHASE = ("istft", "if")
+METHODS = (*_GIVEN_PHASE, "griffin-lim", "pghi", "pghi+griffin-lim")
+
+_BLOCK_CELLS = 1 << 20  # 2043 frames of 513 bins; PGHI takes some 150 bytes a cell
+# In lengths of the transform: how far blocks overlap, and how much of it is known beforehand.
+_OVERLAP, _KNOWN = 8, 6
+# The search tells how magnitudes lie within a band, which the band itself does not: at each refit
+# magnitudes start from the geometric mean of both, the search's having this weight.
+_REFIT_WEIGHT, _REFIT_UPDATES = 0.7, 3
 
 
-def invert_magnitude(
-    picture: NDArray[np.float32],
-    spec: SpectrogramSpec,
+@dataclass(frozen=True)
+class Analysis:
+    """What is known of a sound's short-time spectrum: where an inversion starts.
+
+    Attributes
+    ----------
+    grid : Stft
+        The frames.
+    magnitude : (rows, frames) float
+        Of the linear bins, or of bands when ``filters`` is given; in the waveform's units.
+    phase : (bins, frames) float, optional
+        In radians.
+    filters : sparse (rows, bins) array, optional
+        ``magnitude = filters @ |X|``.
+    power : bool
+        Whether the filters take powers: ``magnitude**2 = filters @ |X|**2``.
+    """
+
+    grid: Stft
+    magnitude: NDArray[np.floating]
+    phase: NDArray[np.floating] | None = None
+    filters: sparse.csr_array | None = None
+    power: bool = False
+
+
+def invert(
+    analysis: Analysis,
     *,
-    samples: int | None = None,
+    samples: int,
+    method: str,
     iterations: int = 32,
-    momentum: float = 0.99,
+    momentum: float = MOMENTUM,
     seed: int = 0,
 ) -> NDArray[np.float32]:
-    """Turn a picture's log-magnitude channel into a waveform, whatever its length.
-
-    Long pictures are inverted in blocks of ``BLOCK_FRAMES`` that overlap by ``OVERLAP_FRAMES`` and
-    are cross-faded there (equal power: the phases of two blocks are unrelated), so that memory
-    stays bounded.
+    """Turn an analysis back into sound.
 
     Parameters
     ----------
-    picture : (channels, spec.bins, frames) float32 in [-1, 1]
-    samples : int, optional
-        Length to cut to.
-    iterations : int
-        Griffin-Lim rounds; 0 keeps the random phase.
-    momentum : float
-        alpha above; 0 is the original algorithm.
+    analysis : Analysis
+    samples : int
+        Length of the sound; beyond what the frames cover it is silent.
+    method : {"istft", "if", "griffin-lim", "pghi", "pghi+griffin-lim"}
+        "istft" and "if" take the analysis' phase. "pghi" finds one from the magnitudes
+        (:mod:`foleycli.dsp.pghi`); "griffin-lim" searches from a random one and
+        "pghi+griffin-lim" from that (:mod:`foleycli.dsp.griffin_lim`). Bands are undone first
+        (:mod:`foleycli.dsp.nonnegative`), whatever the method.
+    iterations, momentum : int, float
+        Of the search.
     seed : int
-        Of the first phases.
+        Of the random phases.
 
     Returns
     -------
-    (samples or frames * hop,) float32
+    (samples,) float32
+
+    Raises
+    ------
+    ValueError
+        When the method is unknown or needs a phase that there is not, when a number is out of
+        range, or when the arrays' shapes do not fit together.
     """
-    magnitude = torch.from_numpy(np.ascontiguousarray(picture[0]))
-    frames, hop = magnitude.shape[1], spec.hop_samples
-    fade = OVERLAP_FRAMES * hop
-    ramp = np.sin(np.linspace(0, np.pi / 2, fade, dtype=np.float32))
-    waveform = np.zeros(frames * hop, np.float32)
-    generator = torch.Generator().manual_seed(seed)
-    start = 0
-    while True:
-        stop = min(start + BLOCK_FRAMES, frames)
-        block = linear_magnitude(magnitude[:, start:stop], spec)
-        piece = griffin_lim(block, spec, iterations, momentum, generator).numpy()
-        if start:
-            head = slice(start * hop, start * hop + fade)
-            waveform[head] = waveform[head] * ramp[::-1] + piece[:fade] * ramp
-            piece = piece[fade:]
-            waveform[head.stop : head.stop + len(piece)] = piece
-        else:
-            waveform[: len(piece)] = piece
-        if stop == frames:
-            return waveform[:samples]
-        start = stop - OVERLAP_FRAMES
+    _require_invertible(analysis, method, samples)
+    sound = np.zeros(_samples_analysed(analysis, samples), np.float32)
+    for start, stop in _blocks(analysis) if len(sound) else ():
+        part = _part(analysis, start, stop)
+        grid = part.grid
+        first = start * grid.hop_samples - analysis.grid.before if start else 0
+        last = len(sound)
+        if stop < analysis.magnitude.shape[1]:
+            last = first - grid.before + (stop - start - 1) * grid.hop_samples + grid.fft_samples
+        sound[first:last] = _invert_block(
+            part,
+            sound[first : first + _KNOWN * grid.fft_samples] if start else None,
+            samples=last - first,
+            method=method,
+            iterations=iterations if method.endswith("griffin-lim") else 0,
+            momentum=momentum,
+            seed=[seed, start],
+        )
+    return np.pad(sound[:samples], (0, max(0, samples - len(sound))))
 
 
-def linear_magnitude(unit: Tensor, spec: SpectrogramSpec, updates: int = 60) -> Tensor:
-    """Linear-frequency magnitudes behind a log-magnitude picture.
-
-    Mel bands are undone by multiplicative updates for ``min_S>=0 |M S - Y|^2`` (Lee and Seung
-    2001): ``S <- S (M^T Y) / (M^T M S)``.
-
-    Parameters
-    ----------
-    unit : Tensor
-        (spec.bins, frames) in [-1, 1].
-
-    Returns
-    -------
-    Tensor
-        (spec.fft_samples // 2 + 1, frames), non-negative.
-    """
-    wanted = from_unit(unit, spec)
-    if spec.mels is None:
-        return torch.cat([wanted, torch.zeros_like(wanted[:1])])
-    filters = band_average_filters(spec.rate_hz, spec.fft_samples, spec.mels)
-    target = filters.T @ wanted
-    gram = filters.T @ filters
-    estimate = (filters.T / filters.T.sum(1, keepdim=True).clamp_min(1e-8)) @ wanted
-    for _ in range(updates):
-        estimate = estimate * target / (gram @ estimate).clamp_min(1e-12)
-    return estimate
-
-
-def griffin_lim(
-    magnitude: Tensor,
-    spec: SpectrogramSpec,
+def _invert_block(
+    part: Analysis,
+    known: Signal | None,
+    *,
+    samples: int,
+    method: str,
     iterations: int,
     momentum: float,
-    generator: torch.Generator,
-) -> Tensor:
-    """(fft // 2 + 1, frames) magnitudes -> (frames * hop,) waveform, by the equations above."""
-    fft, hop = spec.fft_samples, spec.hop_samples
-    phase = torch.rand(magnitude.shape, generator=generator) * 2 * torch.pi
-    previous = consistent = accelerated = torch.polar(magnitude, phase)
-    for _ in range(iterations):
-        aligned = magnitude * (accelerated / accelerated.abs().clamp_min(1e-12))
-        consistent = stft(istft(aligned, fft, hop), fft, hop)
-        accelerated = consistent + momentum * (consistent - previous)
-        previous = consistent
-    final = magnitude * (consistent / consistent.abs().clamp_min(1e-12))
-    return istft(final, fft, hop)
+    seed: list[int],
+) -> Signal:
+    """Invert one block, given how it begins unless it is the first."""
+    grid, magnitude = part.grid, _magnitude(part)
+    if part.phase is not None and method in _GIVEN_PHASE:
+        spectrum = magnitude * np.exp(1j * part.phase)
+        found = grid.inverse(spectrum, samples).astype(np.float32)
+        return found if known is None else begin_with(known, found)
+    phase = _initial_phase(magnitude, grid, known, method.startswith("pghi"), seed)
+
+    def refit(columns: slice, reached: NDArray[np.float32]) -> NDArray[np.float32]:
+        start = magnitude[:, columns] ** (1 - _REFIT_WEIGHT) * reached.T**_REFIT_WEIGHT
+        return _magnitude(part, columns, start).T
+
+    return griffin_lim(
+        magnitude,
+        phase,
+        grid,
+        samples=samples,
+        iterations=iterations,
+        momentum=momentum,
+        beginning=known,
+        refit=None if part.filters is None else refit,
+    )
+
+
+def _initial_phase(
+    magnitude: NDArray[np.floating],
+    grid: Stft,
+    known: Signal | None,
+    from_pghi: bool,
+    seed: list[int],
+) -> NDArray[np.float32]:
+    """(bins, frames) phases to start from; in the first columns those of the known beginning."""
+    given = None if known is None else np.angle(replace(grid, after=0).forward(known))
+    if from_pghi:
+        return integrate_phase(magnitude, grid, seed=seed, known=given)
+    phase = np.random.default_rng(seed).random(magnitude.shape, np.float32) * np.float32(2 * np.pi)
+    if given is not None:
+        phase[:, : given.shape[1]] = given
+    return phase
+
+
+def _magnitude(
+    part: Analysis, columns: slice = slice(None), start: NDArray[np.float32] | None = None
+) -> NDArray[np.floating]:
+    """Return the magnitudes of the linear bins, undoing bands; from ``start`` a few updates do."""
+    if part.filters is None:
+        return part.magnitude[:, columns]
+    exponent = 2 if part.power else 1
+    spectrum = undo_bands(
+        part.magnitude[:, columns] ** exponent,
+        part.filters,
+        start=None if start is None else start**exponent,
+        updates=UPDATES if start is None else _REFIT_UPDATES,
+    )
+    return np.sqrt(spectrum) if part.power else spectrum
+
+
+def _blocks(analysis: Analysis) -> Iterator[tuple[int, int]]:
+    """Yield the first frame of every block and the one after its last."""
+    grid, frames = analysis.grid, analysis.magnitude.shape[1]
+    overlap = _OVERLAP * -(-grid.fft_samples // grid.hop_samples)
+    length = max(_BLOCK_CELLS // grid.bins, 2 * overlap)
+    for start in range(0, max(1, frames - overlap), length - overlap):
+        yield start, min(start + length, frames)
+
+
+def _part(analysis: Analysis, start: int, stop: int) -> Analysis:
+    """Cut out a block; only the outermost have samples around the signal."""
+    grid, last = analysis.grid, stop == analysis.magnitude.shape[1]
+    return replace(
+        analysis,
+        grid=replace(grid, before=0 if start else grid.before, after=grid.after if last else 0),
+        magnitude=analysis.magnitude[:, start:stop],
+        phase=None if analysis.phase is None else analysis.phase[:, start:stop],
+    )
+
+
+def _samples_analysed(analysis: Analysis, samples: int) -> int:
+    """Length, as near to ``samples`` as can be, of a signal that has as many frames."""
+    grid, frames = analysis.grid, analysis.magnitude.shape[1]
+    least = (frames - 1) * grid.hop_samples + grid.fft_samples - grid.before - grid.after
+    return max(0, min(max(samples, least), least + grid.hop_samples - 1)) if frames else 0
+
+
+def _require_invertible(analysis: Analysis, method: str, samples: int) -> None:
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; choose one of: {', '.join(METHODS)}")
+    if samples < 0:
+        raise ValueError(f"samples is {samples}; it cannot be negative")
+    bins, frames = analysis.grid.bins, analysis.magnitude.shape[1]
+    rows = bins if analysis.filters is None else analysis.filters.shape[0]
+    if len(analysis.magnitude) != rows:
+        raise ValueError(f"need {rows} rows of magnitude, got {len(analysis.magnitude)}")
+    if method in _GIVEN_PHASE:
+        if analysis.phase is None:
+            raise ValueError(
+                f"method {method!r} needs a phase, and this front end keeps none; "
+                "choose pghi+griffin-lim"
+            )
+        if analysis.phase.shape != (bins, frames):
+            raise ValueError(f"need {bins} x {frames} phases, got {analysis.phase.shape}")

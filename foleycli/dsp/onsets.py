@@ -13,6 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from foleycli.dsp.mel import slaney_filters
+
 ONSET_RATE_HZ = 22_050  # the rate for which the rule below was chosen
 ONSET_HOP_SAMPLES = 256
 _FFT_SAMPLES = 2048
@@ -108,7 +110,7 @@ def pick_peaks(
 
 def _mel_decibels(waveform: NDArray[np.float32], rate_hz: int, hop: int) -> NDArray[np.float32]:
     """Power mel spectrogram in dB, centred, at most 80 dB under its highest; (mels, frames)."""
-    filters = slaney_filters(rate_hz, _FFT_SAMPLES, _MELS)
+    filters = slaney_filters(rate_hz, _FFT_SAMPLES, _MELS).astype(np.float32)
     window = np.hanning(_FFT_SAMPLES + 1)[:-1].astype(np.float32)
     padded = np.pad(waveform, _FFT_SAMPLES // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT_SAMPLES)[::hop]
@@ -122,28 +124,3 @@ def _mel_decibels(waveform: NDArray[np.float32], rate_hz: int, hop: int) -> NDAr
     decibels: NDArray[np.float32] = (10 * np.log10(np.maximum(power, 1e-10))).astype(np.float32)
     floor_db = decibels.max() - _RANGE_DB
     return np.clip(decibels, floor_db, None)
-
-
-def slaney_filters(rate_hz: int, fft_samples: int, mels: int) -> NDArray[np.float32]:
-    """Slaney's mel triangles from 0 Hz to Nyquist, each of unit area in Hz.
-
-    The scale is linear to 1 kHz (3 mel in 200 Hz) and logarithmic above (27 steps from 1 to 6.4
-    kHz).
-
-    Returns
-    -------
-    (mels, fft_samples // 2 + 1) float32
-    """
-    nyquist_hz = rate_hz / 2
-    top_mel = (
-        15 + 27 * np.log(nyquist_hz / 1000) / np.log(6.4)
-        if nyquist_hz > 1000
-        else nyquist_hz * 0.015
-    )
-    mel = np.linspace(0, top_mel, mels + 2)
-    edges_hz = np.where(mel < 15, mel / 0.015, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
-    bins_hz = np.linspace(0, nyquist_hz, fft_samples // 2 + 1)
-    rising = (bins_hz - edges_hz[:-2, None]) / np.diff(edges_hz)[:-1, None]
-    falling = (edges_hz[2:, None] - bins_hz) / np.diff(edges_hz)[1:, None]
-    triangles = np.maximum(0, np.minimum(rising, falling))
-    return (triangles * (2 / (edges_hz[2:] - edges_hz[:-2]))[:, None]).astype(np.float32)

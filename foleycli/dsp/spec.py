@@ -1,4 +1,4 @@
-"""Front ends as frozen specifications: the one home of every rate, window, hop and range.
+"""The pictures that generators draw: the one home of every rate, window, hop and range.
 
 Shapes are derived. Magnitudes are in dBFS, scaled so that a full-scale sinusoid on a bin centre
 reads 0 dB: ``20 log10(|X| / (fft / 4))`` with a Hann window, whose samples sum to ``fft / 2``. A
@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the command line asks for names and rates, and must not wait for NumPy
+    from foleycli.dsp.stft import Stft
 
 
 @dataclass(frozen=True)
 class SpectrogramSpec:
-    """One front end.
+    """One kind of picture.
 
     Attributes
     ----------
@@ -27,7 +30,9 @@ class SpectrogramSpec:
     tile_frames : int
         Frames in one generator window.
     mels : int or None
-        Number of mel bands; None keeps the linear bins (the Nyquist bin dropped) and the phase.
+        Number of mel bands; None keeps the linear bins, the Nyquist bin dropped.
+    phase : bool
+        Whether a second channel holds the phase of the linear bins, and a third one zeros.
     floor_db, ceiling_db : float
         dBFS mapped to -1 and +1; what lies under the floor decodes to exact zero.
     """
@@ -38,6 +43,7 @@ class SpectrogramSpec:
     hop_samples: int
     tile_frames: int
     mels: int | None
+    phase: bool
     floor_db: float
     ceiling_db: float
 
@@ -48,13 +54,16 @@ class SpectrogramSpec:
 
     @property
     def channels(self) -> int:
-        """Log magnitude alone for mel; log magnitude, phase and a zero channel otherwise."""
-        return 1 if self.mels is not None else 3
+        """Log magnitude alone, or log magnitude, phase and a zero channel."""
+        return 3 if self.phase else 1
 
     @property
-    def edge_samples(self) -> int:
-        """Reflected samples on either side of the signal."""
-        return (self.fft_samples - self.hop_samples) // 2
+    def grid(self) -> Stft:
+        """How the signal is cut into frames."""
+        from foleycli.dsp.stft import Stft
+
+        edge = (self.fft_samples - self.hop_samples) // 2
+        return Stft(self.fft_samples, self.hop_samples, before=edge, after=edge)
 
     @property
     def tile_samples(self) -> int:
@@ -82,19 +91,19 @@ class SpectrogramSpec:
 
 # FoleyGAN section IV-B: 44.1 kHz, 1024/256, 513 -> 512 bins, 512 frames. -94..6 dB keeps 16-bit
 # sound whole.
-FOLEYGAN = SpectrogramSpec("foleygan", 44_100, 1024, 256, 512, None, -94.0, 6.0)
+FOLEYGAN = SpectrogramSpec("foleygan", 44_100, 1024, 256, 512, None, True, -94.0, 6.0)
 # The same picture with as many mel bands as bins: what the paper's Table IV finds best (LMS).
-LOG_MEL = SpectrogramSpec("log-mel", 44_100, 1024, 256, 512, 128, -94.0, 6.0)
+LOG_MEL = SpectrogramSpec("log-mel", 44_100, 1024, 256, 512, 128, False, -94.0, 6.0)
 # What two CPU cores train: a quarter of the pixels, still 11.6 ms a frame for the timing.
-LOG_MEL_MINI = SpectrogramSpec("log-mel-mini", 22_050, 1024, 256, 256, 64, -90.0, 0.0)
+LOG_MEL_MINI = SpectrogramSpec("log-mel-mini", 22_050, 1024, 256, 256, 64, False, -90.0, 0.0)
 # For tests and smoke runs: seconds to train, poor to hear.
-LOG_MEL_TINY = SpectrogramSpec("log-mel-tiny", 11_025, 1024, 512, 64, 32, -90.0, 0.0)
+LOG_MEL_TINY = SpectrogramSpec("log-mel-tiny", 11_025, 1024, 512, 64, 32, False, -90.0, 0.0)
 
-FRONT_ENDS = {spec.name: spec for spec in (FOLEYGAN, LOG_MEL, LOG_MEL_MINI, LOG_MEL_TINY)}
+PICTURES = {spec.name: spec for spec in (FOLEYGAN, LOG_MEL, LOG_MEL_MINI, LOG_MEL_TINY)}
 
 
-def front_end(name: str) -> SpectrogramSpec:
-    """Return the front end called ``name``.
+def picture_spec(name: str) -> SpectrogramSpec:
+    """Return the picture called ``name``.
 
     Raises
     ------
@@ -102,7 +111,7 @@ def front_end(name: str) -> SpectrogramSpec:
         When there is none; the message lists those there are.
     """
     try:
-        return FRONT_ENDS[name]
+        return PICTURES[name]
     except KeyError:
-        known = ", ".join(FRONT_ENDS)
+        known = ", ".join(PICTURES)
         raise ValueError(f"unknown front end {name!r}; choose one of: {known}") from None

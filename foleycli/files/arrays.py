@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,20 +40,30 @@ def save_arrays(
     ValueError
         When an array holds Python objects or ``meta`` is not JSON.
     """
+    save_members(path, {n: partial(_write_whole, a) for n, a in arrays.items()}, kind, meta)
+
+
+def save_members(
+    path: str | os.PathLike[str],
+    members: Mapping[str, Callable[[IO[bytes]], None]],
+    kind: str,
+    meta: Mapping[str, Any],
+) -> None:
+    """Do what :func:`save_arrays` does, each array written in ``.npy`` format by its function."""
     try:
         header = json.dumps(
             {"format": FORMAT, "kind": kind, "meta": dict(meta)}, sort_keys=True, allow_nan=False
         )
     except TypeError as error:
         raise ValueError(f"meta of {path}: {error}; keep to text, numbers, lists") from None
-    members = {**arrays, _HEADER: np.frombuffer(header.encode(), np.uint8)}
+    text = np.frombuffer(header.encode(), np.uint8)
+    members = {**members, _HEADER: partial(_write_whole, text)}
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name in sorted(members):
             entry = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             with archive.open(entry, "w", force_zip64=True) as member:
-                array = np.asarray(members[name])
-                np.lib.format.write_array(member, array, allow_pickle=False)
+                members[name](member)
 
 
 def load_arrays(
@@ -79,6 +90,27 @@ def read_meta(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read ``meta`` alone; raises as :func:`load_arrays` does."""
     meta: dict[str, Any] = _header(path, _read_members(Path(path), _HEADER).get(_HEADER))["meta"]
     return meta
+
+
+def load_plain(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """Read a plain ``.npy``, as other tools write it.
+
+    Raises
+    ------
+    ValueError
+        When it is damaged or holds pickled objects.
+    """
+    with Path(path).open("rb") as file:
+        try:
+            array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        except Exception as error:  # damaged headers raise several kinds
+            reason = str(error).partition("\n")[0]
+            raise ValueError(f"{path}: not a readable .npy file ({reason})") from None
+    return array
+
+
+def _write_whole(array: NDArray[Any], file: IO[bytes]) -> None:
+    np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
 
 
 def _read_members(path: Path, only: str | None) -> dict[str, NDArray[Any]]:

@@ -23,7 +23,16 @@ from typing import Any
 from foleycli import __version__
 from foleycli.files.atomic import write_text
 
-_PACKAGES = ("torch", "torchaudio", "numpy", "scipy", "av", "soundfile", "opencv-python-headless")
+_PACKAGES = (
+    "torch",
+    "torchaudio",
+    "numpy",
+    "scipy",
+    "librosa",
+    "av",
+    "soundfile",
+    "opencv-python-headless",
+)
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

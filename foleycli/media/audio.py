@@ -8,8 +8,10 @@ both ways, so that PCM survives reading and writing bit for bit.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -65,15 +67,25 @@ def read_audio(
     MediaError
         When there is no audio stream or nothing in it decodes.
     """
-    start = picture_start(path)
-    with open_media(path) as container:
-        stream = cast(AudioStream | None, choose_stream(container, "audio"))
-        if stream is None:
-            raise MediaError(f"no audio stream (found: {describe_streams(container)})")
-        waveform, rate = _assemble(container, stream, start, mono)
+    with _opened(path) as (container, stream, start):
+        blocks, rates = zip(*_laid(container, stream, start, mono), strict=True)
+    waveform, rate = np.concatenate(blocks, axis=1), rates[0]
     if rate_hz is not None:
         waveform, rate = resample(waveform, rate, rate_hz), rate_hz
     return (waveform[0] if mono else waveform), rate
+
+
+def stream_audio(path: str | os.PathLike[str], rate_hz: int) -> Iterator[NDArray[np.float32]]:
+    """Decode to mono as :func:`read_audio` does, a block at a time: (samples,) float32 each.
+
+    Concatenated, the blocks are what :func:`read_audio` returns; an hour takes no more memory than
+    a second.
+    """
+    with _opened(path) as (container, stream, start):
+        laid = _laid(container, stream, start, mono=True)
+        first, rate = next(laid)
+        mono = (block[0] for block, _ in chain([(first, rate)], laid))
+        yield from mono if rate == rate_hz else _resampled(mono, rate, rate_hz)
 
 
 def resample(waveform: NDArray[np.float32], rate_hz: int, new_rate_hz: int) -> NDArray[np.float32]:
@@ -85,7 +97,7 @@ def resample(waveform: NDArray[np.float32], rate_hz: int, new_rate_hz: int) -> N
 
     Returns
     -------
-    (..., round(samples * new_rate_hz / rate_hz)) float32
+    (..., round(samples * new_rate_hz / rate_hz)) float32; of one sample at least one is left
     """
     if min(rate_hz, new_rate_hz) <= 0:
         raise ValueError(f"sample rates must be positive, got {rate_hz} and {new_rate_hz}")
@@ -93,13 +105,24 @@ def resample(waveform: NDArray[np.float32], rate_hz: int, new_rate_hz: int) -> N
         return waveform
     if waveform.ndim > 1:
         return np.stack([resample(row, rate_hz, new_rate_hz) for row in waveform])
+    blocks = np.split(waveform, range(_BLOCK_SAMPLES, len(waveform), _BLOCK_SAMPLES))
+    return np.concatenate(list(_resampled(blocks, rate_hz, new_rate_hz)))
+
+
+def _resampled(
+    blocks: Iterable[NDArray[np.float32]], rate_hz: int, new_rate_hz: int
+) -> Iterator[NDArray[np.float32]]:
+    """Convert a signal that comes in blocks to round(samples * new / old) samples, at least one."""
     resampler = av.AudioResampler(format="flt", layout="mono", rate=new_rate_hz)
-    pieces: list[NDArray[np.float32]] = []
-    for block in (*np.split(waveform, range(_BLOCK_SAMPLES, len(waveform), _BLOCK_SAMPLES)), None):
-        frame = None if block is None else _mono_frame(block, rate_hz)
-        pieces += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
-    samples = round(Fraction(len(waveform) * new_rate_hz, rate_hz))
-    return fit(np.concatenate([*pieces, np.zeros(0, np.float32)]), samples)
+    taken = given = 0
+    for block in blocks:
+        taken += len(block)
+        for frame in resampler.resample(_mono_frame(block, rate_hz)) if len(block) else ():
+            given += frame.samples
+            yield frame.to_ndarray()[0]
+    rest = [frame.to_ndarray()[0] for frame in resampler.resample(None)]
+    wanted = max(min(taken, 1), round(Fraction(taken * new_rate_hz, rate_hz)))
+    yield fit(np.concatenate([*rest, np.zeros(0, np.float32)]), wanted - given)
 
 
 def fit(waveform: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
@@ -184,52 +207,67 @@ def require_finite(waveform: NDArray[np.floating]) -> NDArray[np.float64]:
     return waveform.astype(np.float64)
 
 
-def _assemble(
+@contextmanager
+def _opened(
+    path: str | os.PathLike[str],
+) -> Iterator[tuple[InputContainer, AudioStream, Fraction | None]]:
+    """Open a file's sound: the container, the stream to read, and the time of the picture."""
+    start = picture_start(path)
+    with open_media(path) as container:
+        stream = cast(AudioStream | None, choose_stream(container, "audio"))
+        if stream is None:
+            raise MediaError(f"no audio stream (found: {describe_streams(container)})")
+        yield container, stream, start
+
+
+def _laid(
     container: InputContainer, stream: AudioStream, start: Fraction | None, mono: bool
-) -> tuple[NDArray[np.float32], int]:
+) -> Iterator[tuple[NDArray[np.float32], int]]:
     """Decode a sound and lay its frames end to end from time ``start`` (its own unless told).
 
     Frames are placed by their timestamps only at the beginning and after something is missing:
     containers round the times in between. The last one ends where its packet says, which cuts a
     codec's padding.
 
-    Returns
-    -------
-    waveform : (channels, samples) float32
+    Yields
+    ------
+    block : (channels, samples) float32
     rate_hz : int
         Of the first frame decoded, which knows better than a header.
     """
-    blocks: list[NDArray[np.float32]] = []
-    rate = written = due = beyond = 0  # samples laid, where the next frame belongs, padding
-    for frame, gap in _decoded(container, stream):
+    last: NDArray[np.float32] | None = None
+    rate = written = due = beyond = channels = 0  # samples laid, where the next belongs, padding
+    for frame, gap in decoded_frames(container, stream):
         rate = rate or frame.sample_rate
         block = _mixed(frame) if mono else _samples(frame)
         if not stream.codec_context.codec.lossless and not np.abs(block).max(initial=0) < _ABSURD:
             block = np.zeros_like(block)
         if frame.sample_rate != rate:
             block = resample(block, frame.sample_rate, rate)
-        if blocks and len(block) != len(blocks[0]):  # the channels changed on the way
-            block = np.repeat(block.mean(0, keepdims=True), len(blocks[0]), axis=0)
+        channels = channels or len(block)
+        if len(block) != channels:  # they changed on the way
+            block = np.repeat(block.mean(0, keepdims=True), channels, axis=0)
         if frame.pts is not None and frame.time_base is not None:
             time = frame.pts * Fraction(frame.time_base)
             start = time if start is None else start
             stated = round((time - start) * rate)
             if gap or abs(stated - due) > _JITTER_S * rate:
                 due = stated
+        if last is not None:
+            yield last, rate
         if due > written:
-            blocks.append(np.zeros((len(block), due - written), np.float32))
+            yield np.zeros((channels, due - written), np.float32), rate
             written = due
-        blocks.append(block[:, written - due :])
+        last = block[:, written - due :]
         due += block.shape[1]
         written = max(written, due)
-        beyond = _padding(frame)
-    if not blocks:
+        beyond = padding_samples(frame)
+    if last is None:
         raise MediaError(f"no sound decodes (found: audio/{codec_name(stream)})")
-    waveform = np.concatenate(blocks, axis=1)
-    return waveform[:, : waveform.shape[1] - beyond], rate
+    yield last[:, : max(0, last.shape[1] - beyond)], rate
 
 
-def _decoded(
+def decoded_frames(
     container: InputContainer, stream: AudioStream
 ) -> Iterator[tuple[av.AudioFrame, bool]]:
     """Yield every frame that decodes, and whether it is the first or follows one that did not."""
@@ -245,7 +283,7 @@ def _decoded(
             gap = False
 
 
-def _padding(frame: av.AudioFrame) -> int:
+def padding_samples(frame: av.AudioFrame) -> int:
     """Count the samples beyond a packet's stated duration, where its time base resolves them."""
     if not frame.duration or not frame.time_base or frame.time_base * frame.sample_rate > 1:
         return 0

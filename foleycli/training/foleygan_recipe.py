@@ -12,7 +12,7 @@ from foleycli.dsp.spec import (
     LOG_MEL_MINI,
     LOG_MEL_TINY,
     SpectrogramSpec,
-    front_end,
+    picture_spec,
 )
 from foleycli.models.biggan import DiscriminatorConfig, GeneratorConfig
 
@@ -45,7 +45,7 @@ class Recipe:
     @property
     def spec(self) -> SpectrogramSpec:
         """The front end."""
-        return front_end(self.front_end)
+        return picture_spec(self.front_end)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON and checkpoints."""

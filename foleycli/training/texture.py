@@ -53,8 +53,8 @@ def _measure(
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Return background (bins,), peak level (bins,) and the responses (bins, delays) to onsets."""
     frames = max(1, len(recording.waveform) // spec.hop_samples)
-    unit = torch.from_numpy(encode(recording.waveform, spec)[0])[:, :frames]
-    magnitude = from_unit(unit, spec) / spec.full_scale
+    unit = encode(recording.waveform, spec)[0][:, :frames]
+    magnitude = torch.from_numpy(from_unit(unit, spec) / spec.full_scale)
     floor, peak = magnitude.quantile(torch.tensor([_FLOOR_QUANTILE, _PEAK_QUANTILE]), dim=1)
     rises = []
     for time, strength in zip(*recording.events, strict=True):

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foleycli.dsp.front_ends.pictures import Picture
 from foleycli.dsp.mel import band_average_filters
-from foleycli.dsp.spec import FOLEYGAN, FRONT_ENDS, LOG_MEL_MINI, SpectrogramSpec, front_end
-from foleycli.dsp.spectrogram import decode_phase, encode
-from foleycli.dsp.stft import istft, stft
+from foleycli.dsp.spec import FOLEYGAN, LOG_MEL_MINI, PICTURES, SpectrogramSpec, picture_spec
+from foleycli.dsp.spectrogram import encode
 
 
 def _noise(samples: int, seed: int = 0) -> np.ndarray:
     return (0.1 * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
+
+
+def _back(picture: np.ndarray, samples: int) -> np.ndarray:
+    front = Picture.of(FOLEYGAN)
+    return front.resynthesise({"picture": picture}, {}, samples=samples, method="istft")
 
 
 def _snr_db(wanted: np.ndarray, got: np.ndarray) -> float:
@@ -27,19 +31,13 @@ def test_foleygan_tile_is_the_papers_512x512x3() -> None:
     assert FOLEYGAN.tile_samples == 131_072
 
 
-def test_stft_inverts_every_sample_to_rounding() -> None:
-    signal = torch.randn(20 * 256, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    back = istft(stft(signal, 1024, 256), 1024, 256)
-    assert _snr_db(signal.numpy(), back.numpy()) > 280
-
-
 @settings(max_examples=15, deadline=None)
 @given(samples=st.integers(1, 200_000))
 def test_padding_is_undone_exactly_at_any_length(samples: int) -> None:
     sound = _noise(samples, samples)
     picture = encode(sound, FOLEYGAN)
     assert picture.shape[2] == FOLEYGAN.frames_for(samples) >= 512
-    back = decode_phase(picture, FOLEYGAN, samples)
+    back = _back(picture, samples)
     assert back.shape == sound.shape
     assert (
         _snr_db(sound, back) > 25
@@ -51,7 +49,7 @@ def test_sound_below_nyquist_comes_back_at_73_db() -> None:
     sound = (0.3 * np.sin(2 * np.pi * 440 * time) + 0.2 * np.sin(2 * np.pi * 5000 * time)).astype(
         np.float32
     )
-    assert _snr_db(sound, decode_phase(encode(sound, FOLEYGAN), FOLEYGAN, len(sound))) > 73
+    assert _snr_db(sound, _back(encode(sound, FOLEYGAN), len(sound))) > 73
 
 
 def test_third_channel_is_zero_and_phase_fills_its_range() -> None:
@@ -62,7 +60,7 @@ def test_third_channel_is_zero_and_phase_fills_its_range() -> None:
     assert np.abs(picture).max() <= 1
 
 
-@pytest.mark.parametrize("spec", FRONT_ENDS.values(), ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", PICTURES.values(), ids=lambda spec: spec.name)
 def test_full_scale_sinusoid_reads_its_level_where_it_lies(spec: SpectrogramSpec) -> None:
     bin_index = 40
     frequency = bin_index * spec.rate_hz / spec.fft_samples
@@ -74,7 +72,7 @@ def test_full_scale_sinusoid_reads_its_level_where_it_lies(spec: SpectrogramSpec
         assert middle.argmax() == bin_index
         assert level_db == pytest.approx(-6.02, abs=0.05)
     else:
-        filters = band_average_filters(spec.rate_hz, spec.fft_samples, spec.mels).numpy()
+        filters = band_average_filters(spec.rate_hz, spec.fft_samples, spec.mels)
         assert (
             middle.argmax() == (filters[:, bin_index - 1 : bin_index + 2] @ [0.5, 1, 0.5]).argmax()
         )
@@ -84,15 +82,15 @@ def test_full_scale_sinusoid_reads_its_level_where_it_lies(spec: SpectrogramSpec
 def test_silence_is_the_bottom_and_decodes_to_silence() -> None:
     picture = encode(np.zeros(1000, np.float32), FOLEYGAN)
     assert (picture[0] == -1).all()
-    assert np.abs(decode_phase(picture, FOLEYGAN)).max() == 0
+    assert np.abs(_back(picture, 1000)).max() == 0
 
 
-@pytest.mark.parametrize("spec", FRONT_ENDS.values(), ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", PICTURES.values(), ids=lambda spec: spec.name)
 def test_mel_rows_are_averages_and_none_is_empty(spec: SpectrogramSpec) -> None:
     if spec.mels is None:
         return
     filters = band_average_filters(spec.rate_hz, spec.fft_samples, spec.mels)
-    torch.testing.assert_close(filters.sum(1), torch.ones(spec.mels))
+    np.testing.assert_allclose(filters.sum(1), 1, rtol=1e-5)
     assert filters.min() >= 0
 
 
@@ -108,9 +106,9 @@ def test_bad_waveforms_are_refused() -> None:
         encode(np.array([0.0, np.nan]), FOLEYGAN)
     with pytest.raises(ValueError, match="finite mono"):
         encode(np.zeros((2, 100)), FOLEYGAN)
-    with pytest.raises(ValueError, match="keeps no phase"):
-        decode_phase(np.zeros((1, 64, 256), np.float32), LOG_MEL_MINI)
+    with pytest.raises(ValueError, match="keeps none"):
+        Picture.of(LOG_MEL_MINI).resynthesise(
+            {"picture": np.zeros((1, 64, 256), np.float32)}, {}, samples=9, method="istft"
+        )
     with pytest.raises(ValueError, match="choose one of: foleygan"):
-        front_end("mystery")
-    with pytest.raises(ValueError, match="multiple of the hop"):
-        stft(torch.zeros(100), 1024, 256)
+        picture_spec("mystery")

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from foleycli.media.audio import read_audio, resample, write_audio
+from foleycli.media.audio import read_audio, resample, stream_audio, write_audio
 from foleycli.media.video import MediaError
 
 Click = Callable[..., NDArray[np.float32]]
@@ -282,3 +282,22 @@ def test_a_sound_delayed_by_a_second_is_the_same_sound_a_second_later(shared: Pa
     assert np.abs(delayed[: int(0.95 * rate)]).max() < 1e-3
     product = np.fft.irfft(np.fft.rfft(delayed, 2**20) * np.conj(np.fft.rfft(prompt, 2**20)))
     assert abs(int(np.argmax(product)) / rate - 1) <= 0.001
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 44_100, 48_000])
+def test_blocks_are_the_whole_sound_bit_for_bit(tmp_path: Path, rate_hz: int) -> None:
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 200_001)).astype(np.float32)
+    write_audio(tmp_path / "a.wav", sound, 44_100)
+    blocks = list(stream_audio(tmp_path / "a.wav", rate_hz))
+    assert len(blocks) > 2
+    np.testing.assert_array_equal(
+        np.concatenate(blocks), read_audio(tmp_path / "a.wav", rate_hz=rate_hz)[0]
+    )
+
+
+def test_a_stream_that_is_left_early_closes_its_file(tmp_path: Path) -> None:
+    write_audio(tmp_path / "a.wav", np.zeros(500_000, np.float32), 44_100)
+    blocks = stream_audio(tmp_path / "a.wav", 16_000)
+    assert len(next(blocks)) > 0
+    blocks.close()
+    assert list(blocks) == []
