@@ -27,7 +27,15 @@ from typing import Any
 import typer
 
 from foleycli import __version__
-from foleycli.cli.console import Console, Exit, Progress, explain, is_disk_error, print_json
+from foleycli.cli.console import (
+    Console,
+    Exit,
+    Progress,
+    explain,
+    is_disk_error,
+    is_output_error,
+    print_json,
+)
 from foleycli.cli.inputs import Job, collect, is_batch, plan
 from foleycli.cli.options import parse_shard
 from foleycli.files.provenance import RunRecord, file_sha256, fingerprint, recorded_outputs
@@ -53,6 +61,8 @@ class Batch:
         Suffixes that ``-o FILE`` may have; empty allows any.
     columns : sequence of str
         What of each clip's report goes into a table on stdout, instead of the paths alone.
+    beside : sequence of (str, str)
+        Path and suffix of each second result (see :meth:`Job.companion`), if one is wanted.
     """
 
     inputs: Sequence[Path]
@@ -68,6 +78,7 @@ class Batch:
     resume: bool = False
     fail_fast: bool = False
     columns: Sequence[str] = ()
+    beside: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -85,13 +96,17 @@ class _Task:
 
 @dataclass
 class _Outcome:
-    """A clip's report, or its error; ``fatal`` when the other clips cannot fare better."""
+    """A clip's report, or its error.
+
+    ``unwritable`` when it was the result that failed, ``fatal`` when no other clip can fare better.
+    """
 
     job: Job
     report: dict[str, Any] = field(default_factory=dict)
     skipped: str = ""
     error: str = ""
     trace: str = ""
+    unwritable: bool = False
     fatal: bool = False
 
 
@@ -131,7 +146,7 @@ def run_batch(
         options = {**asdict(settings), "uses": [file_sha256(path) for path in uses]}
         record = RunRecord(console.command, options, outputs=recorded_outputs(record_path))
         tasks = [
-            _Task(job, work, settings, console.command, options, _known(job, record), batch)
+            _Task(job, work, settings, console.command, options, _known(job, record, batch), batch)
             for job in jobs
         ]
         silent = batch.as_json or to_stdout
@@ -160,7 +175,7 @@ def run_batch(
         if failed and not single:
             console.error(f"{len(failed)} of {len(tasks)} failed")
         if failed:
-            unreadable = single and not failed[0].fatal
+            unreadable = single and not failed[0].unwritable
             raise typer.Exit(Exit.USAGE if unreadable else Exit.FAILED)
 
 
@@ -179,9 +194,10 @@ def _plan(batch: Batch, output: str) -> tuple[list[Job], bool, Path | None]:
     return every[index::count], not several, record_path
 
 
-def _known(job: Job, record: RunRecord) -> str:
+def _known(job: Job, record: RunRecord, batch: Batch) -> str:
     """Fingerprint of the output that is there: an .npz tells its own, run.json that of others."""
-    if not job.output.is_file():
+    beside = [job.companion(path, suffix) for path, suffix in batch.beside if path]
+    if not all(result.is_file() for result in (job.output, *beside)):
         return ""
     if job.output.suffix != ".npz":
         return str(record.outputs.get(job.name, {}).get("fingerprint", ""))
@@ -250,7 +266,13 @@ def _attempt(task: _Task, progress: Progress | None = None) -> _Outcome:
         return _Outcome(job, {**report, "input_sha256": digest, "fingerprint": mark})
     except Exception as error:
         trace = traceback.format_exc()
-        return _Outcome(job, error=explain(error), trace=trace, fatal=is_disk_error(error))
+        return _Outcome(
+            job,
+            error=explain(error),
+            trace=trace,
+            unwritable=is_output_error(error),
+            fatal=is_disk_error(error),
+        )
 
 
 def _tell(

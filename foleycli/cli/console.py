@@ -20,6 +20,7 @@ from typing import Any, Self
 
 import typer
 
+from foleycli.files.atomic import OutputError
 from foleycli.files.provenance import versions
 
 NOTE_EVERY_SECONDS = 30.0
@@ -162,7 +163,7 @@ def command(name: str, *, quiet: bool = False, verbose: bool = False) -> Iterato
         raise typer.Exit(Exit.INTERRUPTED) from None
     except Exception as error:
         console.error(explain(error))
-        foreseen = isinstance(error, ValueError | OSError) and not is_disk_error(error)
+        foreseen = isinstance(error, ValueError | OSError) and not is_output_error(error)
         raise typer.Exit(Exit.USAGE if foreseen else Exit.FAILED) from None
 
 
@@ -179,6 +180,11 @@ def is_disk_error(error: BaseException) -> bool:
     """Whether writing anything more is hopeless."""
     hopeless = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
     return isinstance(error, OSError) and error.errno in hopeless
+
+
+def is_output_error(error: BaseException) -> bool:
+    """Whether it was a result that could not be written."""
+    return isinstance(error, OutputError) or is_disk_error(error)
 
 
 def print_json(value: Mapping[str, Any]) -> None:

@@ -77,7 +77,8 @@ def sound_clip(
     )
     written = _write_sound(job, sound, settings)
     _write_extras(job, sound, events, label, generator, extras, meta)
-    note = f"{said}, {inside} events, {duration_s:.2f} s, drawn by {sound.renderer}{written}"
+    count = f"{inside} event{'s' * (inside != 1)}"
+    note = f"{said}, {count}, {duration_s:.2f} s, drawn by {sound.renderer}{written}"
     return {
         "note": note,
         "class": label,

@@ -175,6 +175,7 @@ def generate(
         batch = Batch(
             inputs, output, VIDEO_SUFFIXES, f".{format_}", SOUND_SUFFIXES | PICTURE_SUFFIXES,
             shard, jobs, dry_run, as_json, no_clobber, resume, fail_fast,
+            beside=[(save_actions, ".csv"), (save_spectrogram, ".spec.npz")],
         )  # fmt: skip
         extras = Extras(actions, save_actions, save_spectrogram)
         written = [path for path in (output, save_actions, save_spectrogram) if path]

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from foleycli.dsp.front_ends.front_end import FrontEnd
     from foleycli.spectrograms import StoredSpectrogram
 
 EPILOG = """\b
@@ -199,7 +198,7 @@ def resynthesise(
     if settings.report:
         original = None
         if settings.reference:
-            original = _reference(job.clip.id, settings.reference, given.front)
+            original = _reference(job.clip.id, settings.reference, given)
         done |= given.loss(waveform, original)
     return done
 
@@ -226,7 +225,7 @@ def _fit_post_filter(console: Console, batch: Batch, settings: Settings, path: s
         for done, clip in enumerate(clips, 1):
             given = read_spectrogram(clip.path, settings.front_end)
             made.hear([_sound(given, settings, clip)[0]])
-            real.hear([_reference(clip.id, settings.reference, given.front)])
+            real.hear([_reference(clip.id, settings.reference, given)])
             rates_hz.add(given.front.rate_hz)
             if progress:
                 progress(done, len(clips))
@@ -238,13 +237,13 @@ def _fit_post_filter(console: Console, batch: Batch, settings: Settings, path: s
     console.note(f"{path}: learned from {len(clips)} sounds")
 
 
-def _reference(name: str, reference: str, front: FrontEnd) -> NDArray[np.float32]:
-    """Read the original of one input as the front end reads sound."""
+def _reference(name: str, reference: str, given: StoredSpectrogram) -> NDArray[np.float32]:
+    """Read the original of one input as the front end reads sound, as far as it reaches."""
     import numpy as np
 
     original = Path(reference)
     if original.is_dir():
-        stem = name.removesuffix(front.npy_suffix.removesuffix(".npy"))
+        stem = name.removesuffix(given.front.npy_suffix.removesuffix(".npy"))
         found = [original / f"{stem}{suffix}" for suffix in sorted(MEDIA_SUFFIXES)]
         there = [candidate for candidate in found if candidate.is_file()]
         if len(there) != 1:
@@ -252,4 +251,9 @@ def _reference(name: str, reference: str, front: FrontEnd) -> NDArray[np.float32
                 f"--reference {original}: holds {len(there)} sounds called {stem}; one is needed"
             )
         original = there[0]
-    return np.concatenate(list(spectrogram.sound_blocks(original, front)))
+    blocks: list[NDArray[np.floating]] = []
+    for block in spectrogram.sound_blocks(original, given.front):  # a looped sound never ends
+        blocks.append(block)
+        if sum(map(len, blocks)) >= given.samples:
+            break
+    return np.concatenate(blocks)[: given.samples].astype(np.float32)

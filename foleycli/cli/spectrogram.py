@@ -146,6 +146,7 @@ def spectrogram(
         batch = Batch(
             inputs, output, MEDIA_SUFFIXES, suffix, writes,
             shard, jobs, dry_run, as_json, no_clobber, resume, fail_fast,
+            beside=[(png, ".png")],
         )  # fmt: skip
         if rainbowgram:
             rainbowgrams(console, batch)
@@ -164,13 +165,14 @@ def transform(
     job: Job, settings: Settings, meta: Mapping[str, Any], progress: Progress | None, *, png: str
 ) -> dict[str, Any]:
     """Transform one clip's sound."""
+    from foleycli.files.atomic import make_parents
     from foleycli.files.growing import GrowingArrays
     from foleycli.spectrograms import KIND, about
 
     front = _front_end(settings)
     heard = _Heard(job.clip.path, front)
     measured = front.measure(heard.sound())
-    job.output.parent.mkdir(parents=True, exist_ok=True)
+    make_parents(job.output)
     with GrowingArrays(front.time_axis, job.output.parent) as arrays:
         for piece in front.encode(heard.sound(), measured):
             arrays.append(piece)

@@ -13,6 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+class OutputError(OSError):
+    """A result cannot be put where it should go."""
+
+
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary sibling of ``path`` that replaces it when the block succeeds.
@@ -20,12 +24,18 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     The sibling keeps the suffix, so that writers which choose a format by it still do. Missing
     parent folders are made. Any exception, Ctrl-C included, removes the sibling and leaves ``path``
     as it was.
+
+    Raises
+    ------
+    OutputError
+        When the folder or the file cannot be made; it names ``path``.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.stem[:40]}-", suffix=target.suffix
-    )
+    make_parents(target)
+    with _naming(target):
+        handle, name = tempfile.mkstemp(
+            dir=target.parent, prefix=f".{target.stem[:40]}-", suffix=target.suffix
+        )
     os.close(handle)
     temporary = Path(name)
     try:
@@ -35,9 +45,25 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)  # mkstemp makes 0600; a result is an ordinary file
-        temporary.replace(target)
+        with _naming(target):
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_parents(path: str | os.PathLike[str]) -> None:
+    """Make the folders that a result will lie in; raises :class:`OutputError`."""
+    with _naming(Path(path)):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _naming(target: Path) -> Iterator[None]:
+    """Make errors name the result, not its temporary sibling."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(error.errno, error.strerror, str(target)) from error
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

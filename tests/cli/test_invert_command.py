@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from foleycli.cli.invert import invert
+from foleycli.dsp.griffin_lim import MOMENTUM
 from foleycli.files.arrays import load_arrays, save_arrays
 from foleycli.media.audio import read_audio, write_audio
 
@@ -167,3 +170,21 @@ def test_given_taps_filter_and_bad_ones_are_refused(foley_here, made: Path) -> N
     done = foley_here("invert", "specs/x.spec.npz", "-o", "b.wav", "--fit-post-filter", "f.npz")
     assert done.exit_code == 2
     assert "--fit-post-filter needs --reference" in done.stderr
+
+
+def test_help_states_the_momentum_that_the_library_uses() -> None:
+    default = inspect.signature(invert).parameters["momentum"].default
+    assert default == MOMENTUM
+
+
+def test_looped_front_end_compares_with_a_looped_reference(foley_here, made: Path) -> None:
+    foley_here(
+        *("spectrogram", "clips/x.wav", "-o", "x.spec.npz", "--front-end", "specvqgan-dataset")
+    )
+    done = foley_here(
+        *("invert", "x.spec.npz", "-o", "x.wav", "--reference", "clips/x.wav"),
+        *("--iterations", 1, "--json"),
+    )
+    (output,) = json.loads(done.stdout)["outputs"]
+    assert output["samples"] == 220_500
+    assert output["snr_db"] is not None

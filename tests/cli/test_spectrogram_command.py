@@ -165,3 +165,20 @@ def test_long_sound_is_refused_by_what_needs_it_whole(foley_here, tmp_path: Path
     made = foley_here("spectrogram", "long.flac", "-o", "a.spec.npz", "--front-end", "cqt")
     assert made.exit_code == 2
     assert "cqt transforms a sound whole, which is kept to 20 minutes" in made.stderr
+
+
+def test_result_that_cannot_be_written_is_exit_code_1(foley_here, tmp_path: Path) -> None:
+    _write(tmp_path / "a.wav", 2000, 16_000)
+    made = foley_here("spectrogram", "a.wav", "-o", "a.wav/b.spec.npz")
+    assert made.exit_code == 1
+    assert "a.wav/b.spec.npz: " in made.stderr
+
+
+def test_resume_makes_a_lost_drawing_again(foley_here, tmp_path: Path) -> None:
+    _write(tmp_path / "in/a.wav", 2000, 16_000)
+    options = ("spectrogram", "in", "-o", "out", "--png", "out", "--resume", "-v")
+    assert "left as it is" not in foley_here(*options).stderr
+    assert "left as it is" in foley_here(*options).stderr
+    (tmp_path / "out/a.png").unlink()
+    assert "left as it is" not in foley_here(*options).stderr
+    assert (tmp_path / "out/a.png").is_file()

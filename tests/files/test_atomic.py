@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foleycli.files.atomic import atomic_path, write_text
+from foleycli.files.atomic import OutputError, atomic_path, write_text
 
 
 @pytest.mark.parametrize("failure", [OSError("disk full"), ValueError("bad"), KeyboardInterrupt()])
@@ -73,3 +73,13 @@ def test_the_suffix_is_kept_for_writers_that_choose_a_format_by_it(tmp_path: Pat
         assert temporary.suffix == ".flac"
         assert temporary.parent == tmp_path
         temporary.write_text("x")
+
+
+def test_what_cannot_be_written_is_named_itself_not_its_sibling(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.txt").mkdir()
+    for target in (tmp_path / "file/out.txt", tmp_path / "folder.txt"):
+        with pytest.raises(OutputError) as caught:
+            write_text(target, "new")
+        assert caught.value.filename == str(target)
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "folder.txt"}
