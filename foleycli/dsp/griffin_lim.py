@@ -32,9 +32,9 @@ REFIT_EVERY = 8
 
 # Frames at a time: what they need stays in the processor's cache.
 _FRAMES = 64
-# Where the windows' squares sum to less than this part of their most, at the edges of a signal
-# that is not padded, the sound fades; the exact inverse would multiply the misfit there.
-_EDGE = 0.05
+# At the edges of a signal that is not padded, where squared windows sum to less than this, the
+# sound fades: the exact inverse would raise the misfit there to a click. Windows peak at 1.
+_EDGE = 0.1
 _TINY = np.float32(1e-20)
 
 Signal = NDArray[np.float32]
@@ -128,21 +128,16 @@ class _Search:
         self.wanted = np.array(magnitude.T, np.float32, order="C")
         self.grid = grid
         self.taps = grid.taps.astype(np.float32)
-        self.signal = slice(grid.before, grid.before + samples)
         frames, bins = self.wanted.shape
+        self.hops = -(-grid.fft_samples // grid.hop_samples)  # that a frame reaches over
+        self.rows = frames + self.hops  # hops of padded signal, and one that no frame reaches
+        self.signal = slice(grid.before, grid.before + samples)
         squares = np.broadcast_to(grid.taps**2, (frames, grid.fft_samples))
-        cover = np.zeros(self._blank().size)
-        covered = overlap_add(squares, grid.hop_samples)
-        cover[: len(covered)] = covered
-        cover = np.maximum(cover, _EDGE * cover.max())
-        self.weight = (1 / cover[self.signal]).astype(np.float32)
+        cover = overlap_add(squares, grid.hop_samples)
+        cover = np.pad(cover, (0, self.rows * grid.hop_samples - len(cover)))[self.signal]
+        self.weight = (1 / np.maximum(cover, _EDGE)).astype(np.float32)
         self._frames = np.empty((_FRAMES, grid.fft_samples), np.float32)
         self._reached = np.empty((_FRAMES, bins), np.float32)
-
-    @property
-    def hops(self) -> int:
-        """Hops that a frame reaches over."""
-        return -(-self.grid.fft_samples // self.grid.hop_samples)
 
     def with_phase(self, phase: NDArray[np.floating]) -> Signal:
         """Invert the wanted magnitudes with (bins, frames) phases."""
@@ -178,7 +173,7 @@ class _Search:
     def _synthesise(self, spectra: Iterable[NDArray[np.complex64]]) -> Signal:
         """Take the least-squares inverse of spectra that come some frames at a time."""
         fft, hop = self.grid.fft_samples, self.grid.hop_samples
-        summed, first = self._blank(), 0
+        summed, first = np.zeros((self.rows, hop), np.float32), 0
         for spectrum in spectra:
             pieces = scipy.fft.irfft(spectrum, n=fft)
             pieces *= self.taps
@@ -193,10 +188,6 @@ class _Search:
     def _columns(self) -> Iterator[slice]:
         frames = len(self.wanted)
         return (slice(i, min(i + _FRAMES, frames)) for i in range(0, frames, _FRAMES))
-
-    def _blank(self) -> Signal:
-        """Return room for the padded signal, a hop to a row, and one row over."""
-        return np.zeros((len(self.wanted) + self.hops, self.grid.hop_samples), np.float32)
 
 
 def _pad(waveform: Signal, grid: Stft) -> Signal:

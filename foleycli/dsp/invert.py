@@ -98,18 +98,19 @@ def invert(
         part = _part(analysis, start, stop)
         grid = part.grid
         first = start * grid.hop_samples - analysis.grid.before if start else 0
-        last = len(sound)
+        reach = len(sound) - first
         if stop < analysis.magnitude.shape[1]:
-            last = first - grid.before + (stop - start - 1) * grid.hop_samples + grid.fft_samples
-        sound[first:last] = _invert_block(
+            reach = (stop - start - 1) * grid.hop_samples + grid.fft_samples - grid.before
+        piece = _invert_block(
             part,
             sound[first : first + _KNOWN * grid.fft_samples] if start else None,
-            samples=last - first,
+            samples=reach,
             method=method,
             iterations=iterations if method.endswith("griffin-lim") else 0,
             momentum=momentum,
             seed=[seed, start],
         )
+        sound[first : first + reach] = piece[: len(sound) - first]  # the rest is padding after
     return np.pad(sound[:samples], (0, max(0, samples - len(sound))))
 
 

@@ -63,7 +63,7 @@ def integrate_phase(
         loud = levels > FLOOR * peak
         logs = np.log(np.maximum(levels, np.float32(FLOOR * peak)))
         given = np.zeros((0, levels.shape[1])) if known is None else known.T
-        parents = _spanning_tree(logs, loud, len(given)).reshape(-1)
+        parents = _spanning_tree(logs, loud, len(given))
         summed = _sum_along(parents, *_increments(logs, grid), given)
         phase[loud] = summed.reshape(levels.shape)[loud] % (2 * np.pi)
     if known is not None:
