@@ -63,7 +63,7 @@ def _naming(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(error.errno, error.strerror, str(target)) from error
+        raise OutputError(error.errno, error.strerror or str(error), str(target)) from error
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
