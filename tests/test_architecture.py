@@ -42,8 +42,9 @@ ONLY_IN = {
     "soundfile": {"media"},
     "torchaudio": {"dsp.mel"},
     "matplotlib": {"drawing"},
-    "librosa": {"dsp.front_ends.cqt"},
-    "sklearn": set(),
+    "librosa": {"dsp.front_ends.cqt", "metrics.librosa_onsets"},
+    "pyloudnorm": {"metrics.loudness"},
+    "sklearn": {"metrics.bins", "metrics.two_sample"},
 }
 BANNED_NAMES = {"utils", "util", "misc", "helpers", "common", "core", "base"}
 
