@@ -64,7 +64,7 @@ def draw_spectrogram(
     if any(len(times) for times in (events or {}).values()):
         axes.legend(loc="upper right", fontsize="small")
     axes.set(xlim=(0, length_s), ylim=(0, rows[-1]), xlabel="time (s)", ylabel="frequency (Hz)")
-    axes.set_title(title)
+    axes.set_title(title, parse_math=False)
     figure.colorbar(image, label=f"level ({levels.unit})")
     _save(figure, path)
 

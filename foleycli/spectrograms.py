@@ -86,8 +86,11 @@ class StoredSpectrogram:
             analysed again; ``snr_db`` and ``si_sdr_db`` against the reference. None where there is
             nothing to compare, or the ratio is infinite.
         """
+        arrays, measured = encode_whole(self.front, waveform)
         wanted = self.front.levels(self.arrays, self.measured).decibels
-        got = self.front.levels(*encode_whole(self.front, waveform)).decibels
+        got = self.front.levels(arrays, measured).decibels
+        if "peak_db" in self.measured:  # levels under each sound's own loudest
+            got = got + (measured["peak_db"] - self.measured["peak_db"])
         frames = min(wanted.shape[1], got.shape[1])  # a plain array may end within a hop
         wanted, got = (10 ** (levels[:, :frames].astype(float) / 20) for levels in (wanted, got))
         found: dict[str, float | None] = {
@@ -125,12 +128,17 @@ def read_spectrogram(path: str | os.PathLike[str], front_end_name: str = "") -> 
             raise ValueError(f"{path}: an .npy does not say what it holds; give --front-end NAME")
         front = front_end(front_end_name)
         arrays: Arrays = {front.main: load_plain(path)}
+        if set(front.measures) - {"peak_db"} or front.name == "specgan":
+            raise ValueError(f"{path}: an .npy of {front.name} does not say what it is relative to")
         front.check(arrays)
-        front = front.with_constants(arrays)
-        samples = arrays[front.main].shape[-1] * front.analysis(arrays, {}).grid.hop_samples
-        return StoredSpectrogram(front, arrays, {}, samples)
+        measured = dict.fromkeys(front.measures, 0.0)  # loudest at full scale
+        drawn = front.levels(arrays, measured)
+        samples = round(drawn.decibels.shape[1] * drawn.hop_s * front.rate_hz)
+        return StoredSpectrogram(front, arrays, measured, samples)
     arrays, made = load_arrays(path, kind=KIND)
-    constants = made.get("front_end", {})
+    constants = made.get("front_end") if isinstance(made, dict) else None
+    if not isinstance(constants, dict):
+        raise ValueError(f"{path}: does not say which front end made it; make it again")
     front = front_end(str(constants.get("name")))
     if front_end_name not in ("", front.name):
         raise ValueError(f"{path}: was made by the front end {front.name}, not {front_end_name}")
@@ -140,10 +148,14 @@ def read_spectrogram(path: str | os.PathLike[str], front_end_name: str = "") -> 
             "again"
         )
     front.check(arrays)
-    samples, measured = made.get("samples"), made.get("measured")
-    if not isinstance(samples, int) or samples < 1 or not isinstance(measured, dict):
+    samples, known = made.get("samples"), made.get("measured")
+    if not isinstance(samples, int) or not 1 <= samples < 1 << 40:
         raise ValueError(f"{path}: does not say how many samples it stands for; make it again")
-    return StoredSpectrogram(front.with_constants(arrays), arrays, measured, samples)
+    levels = known if isinstance(known, dict) else {}
+    numbers = [levels.get(name) for name in front.measures]
+    if not all(isinstance(number, int | float) and np.isfinite(number) for number in numbers):
+        raise ValueError(f"{path}: does not say what its levels are relative to; make it again")
+    return StoredSpectrogram(front.with_constants(arrays), arrays, levels, samples)
 
 
 def read_taps(path: str | os.PathLike[str], rate_hz: int) -> NDArray[np.floating]:

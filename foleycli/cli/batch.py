@@ -63,6 +63,10 @@ class Batch:
         What of each clip's report goes into a table on stdout, instead of the paths alone.
     beside : sequence of (str, str)
         Path and suffix of each second result (see :meth:`Job.companion`), if one is wanted.
+    once : sequence of str
+        Files written for all clips together, if wanted.
+    keeps : sequence of str
+        Files besides the clips that are read, and must not be overwritten.
     """
 
     inputs: Sequence[Path]
@@ -79,6 +83,8 @@ class Batch:
     fail_fast: bool = False
     columns: Sequence[str] = ()
     beside: Sequence[tuple[str, str]] = ()
+    once: Sequence[str] = ()
+    keeps: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -184,6 +190,7 @@ def _plan(batch: Batch, output: str) -> tuple[list[Job], bool, Path | None]:
     clips = collect(batch.inputs, batch.reads)
     several = is_batch(batch.inputs, clips)
     every = plan(clips, output, batch.suffix, folder=several, allowed=batch.writes)
+    _refuse_overwriting(batch, every)
     index, count = parse_shard(batch.shard)
     first, folder = every[0].output, every[0].folder
     record_path = None
@@ -192,6 +199,28 @@ def _plan(batch: Batch, output: str) -> tuple[list[Job], bool, Path | None]:
     elif first.suffix != ".npz":
         record_path = first.with_name(f"{first.name}.run.json")
     return every[index::count], not several, record_path
+
+
+def _refuse_overwriting(batch: Batch, jobs: Sequence[Job]) -> None:
+    """Raise ValueError when a result would be written over a file that is read, or another one."""
+    read = {job.clip.path.absolute() for job in jobs} | {
+        Path(p).absolute() for p in batch.keeps if p
+    }
+    beside = [job.companion(p, suffix) for p, suffix in batch.beside if p for job in jobs]
+    written = [*(job.output for job in jobs), *beside, *(Path(p) for p in batch.once if p)]
+    taken: set[Path] = set()
+    for result in written:
+        whole = Path(os.path.normpath(result.absolute()))
+        if whole in read:
+            raise ValueError(f"{result}: would overwrite a file that is read; give another name")
+        if whole in taken:
+            raise ValueError(f"{result}: two outputs have one name; give each its own")
+        taken.add(whole)
+
+
+def check_plan(batch: Batch) -> None:
+    """Raise what :func:`run_batch` would raise for wrong usage, before anything is written."""
+    _plan(batch, f"{tempfile.gettempdir()}{os.sep}" if batch.output == "-" else batch.output)
 
 
 def _known(job: Job, record: RunRecord, batch: Batch) -> str:

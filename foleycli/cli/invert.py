@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foleycli.cli import options, spectrogram
-from foleycli.cli.batch import Batch, run_batch
+from foleycli.cli.batch import Batch, check_plan, run_batch
 from foleycli.cli.console import Console, Progress, command
 from foleycli.cli.inputs import MEDIA_SUFFIXES, Clip, Job, collect, is_batch
 from foleycli.dsp.front_ends.names import SUMMARIES
@@ -37,8 +37,8 @@ Methods:
   pghi                 phase gradient heap integration: no iterations
   griffin-lim          from random phases; --momentum 0 is the original algorithm
   pghi+griffin-lim     from PGHI's phases
-  Mel bands are undone first, by non-negative least squares. auto takes what was
-  measured to be the best for the front end.
+  Mel bands are undone first, by non-negative multiplicative updates. auto takes
+  what was measured to be the best for the front end.
 
 \b
 Files:
@@ -156,7 +156,11 @@ def invert(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Turn spectrograms back into sound, and say what that cost."""
+    """Turn spectrograms back into sound, and say what that cost.
+
+    A spectrogram is read whole: an hour of the largest needs some gigabytes. What is reported is of
+    the file as written, 16 bits and clipping included.
+    """
     with command("invert", quiet=quiet, verbose=verbose) as console:
         if fit_post_filter and (post_filter or not reference):
             raise ValueError("--fit-post-filter needs --reference, and no --post-filter")
@@ -168,11 +172,13 @@ def invert(
         batch = Batch(
             inputs, output, reads, ".wav", {".wav", ".flac"},
             shard, jobs, dry_run, as_json, no_clobber, resume, fail_fast,
-            columns=COLUMNS if settings.report else (),
+            columns=COLUMNS if settings.report else (), once=[fit_post_filter],
+            keeps=[post_filter, *([reference] if Path(reference).is_file() else [])],
         )  # fmt: skip
         if Path(reference).is_file() and is_batch(inputs, collect(inputs, reads)):
             raise ValueError(f"--reference {reference}: several inputs need a folder of originals")
         if fit_post_filter and not dry_run:
+            check_plan(batch)
             _fit_post_filter(console, batch, replace(settings, post_filter=""), fit_post_filter)
         uses = [Path(settings.post_filter)] if settings.post_filter and not dry_run else []
         run_batch(console, batch, resynthesise, settings, uses=uses)
@@ -183,7 +189,7 @@ def resynthesise(
 ) -> dict[str, Any]:
     """Invert one spectrogram."""
     from foleycli.dsp.post_filter import apply_post_filter
-    from foleycli.media.audio import write_audio
+    from foleycli.media.audio import read_audio, write_audio
     from foleycli.spectrograms import read_spectrogram, read_taps
 
     given = read_spectrogram(job.clip.path, settings.front_end)
@@ -191,15 +197,15 @@ def resynthesise(
     waveform, method = _sound(given, settings, job.clip)
     if settings.post_filter:
         waveform = apply_post_filter(waveform, read_taps(settings.post_filter, rate_hz))
+    original = None
+    if settings.reference:
+        original = _reference(job.clip.id, settings.reference, given, job.output)
     clipped = write_audio(job.output, waveform, rate_hz)
     done: dict[str, Any] = {"method": method, "rate_hz": rate_hz, "samples": len(waveform)}
     if clipped:
         done["note"] = f"{clipped} samples beyond full scale were clipped"
     if settings.report:
-        original = None
-        if settings.reference:
-            original = _reference(job.clip.id, settings.reference, given)
-        done |= given.loss(waveform, original)
+        done |= given.loss(read_audio(job.output)[0], original)
     return done
 
 
@@ -225,7 +231,7 @@ def _fit_post_filter(console: Console, batch: Batch, settings: Settings, path: s
         for done, clip in enumerate(clips, 1):
             given = read_spectrogram(clip.path, settings.front_end)
             made.hear([_sound(given, settings, clip)[0]])
-            real.hear([_reference(clip.id, settings.reference, given)])
+            real.hear([_reference(clip.id, settings.reference, given, Path(path))])
             rates_hz.add(given.front.rate_hz)
             if progress:
                 progress(done, len(clips))
@@ -237,7 +243,9 @@ def _fit_post_filter(console: Console, batch: Batch, settings: Settings, path: s
     console.note(f"{path}: learned from {len(clips)} sounds")
 
 
-def _reference(name: str, reference: str, given: StoredSpectrogram) -> NDArray[np.float32]:
+def _reference(
+    name: str, reference: str, given: StoredSpectrogram, output: Path
+) -> NDArray[np.float32]:
     """Read the original of one input as the front end reads sound, as far as it reaches."""
     import numpy as np
 
@@ -251,6 +259,8 @@ def _reference(name: str, reference: str, given: StoredSpectrogram) -> NDArray[n
                 f"--reference {original}: holds {len(there)} sounds called {stem}; one is needed"
             )
         original = there[0]
+    if original.absolute() == output.absolute():
+        raise ValueError(f"{output}: is its own --reference; choose another -o")
     blocks: list[NDArray[np.floating]] = []
     for block in spectrogram.sound_blocks(original, given.front):  # a looped sound never ends
         blocks.append(block)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foleycli.cli import options
-from foleycli.cli.batch import Batch, run_batch
+from foleycli.cli.batch import Batch, check_plan, run_batch
 from foleycli.cli.console import Console, Progress, command
 from foleycli.cli.inputs import MEDIA_SUFFIXES, Job, collect
 from foleycli.cli.rainbowgram import rainbowgrams
@@ -100,7 +100,7 @@ def spectrogram(
         typer.Option(
             "--rainbowgram",
             help="Draw a rainbowgram instead (brightness: log magnitude, colour: instantaneous "
-            "frequency); -o FILE.png puts several inputs side by side, in pairs.",
+            "frequency) of up to a minute; -o FILE.png puts several inputs side by side.",
         ),
     ] = False,
     statistics: Annotated[
@@ -146,9 +146,13 @@ def spectrogram(
         batch = Batch(
             inputs, output, MEDIA_SUFFIXES, suffix, writes,
             shard, jobs, dry_run, as_json, no_clobber, resume, fail_fast,
-            beside=[(png, ".png")],
+            beside=[(png, ".png")], once=[fit], keeps=[statistics],
         )  # fmt: skip
         if rainbowgram:
+            if png or npy or statistics or fit or front_end_name != "foleygan":
+                raise ValueError(
+                    "--rainbowgram takes no --front-end, --png, --npy, --statistics or --fit"
+                )
             rainbowgrams(console, batch)
             return
         if bool(statistics or fit) != (front_end_name == "specgan") or (statistics and fit):
@@ -156,6 +160,7 @@ def spectrogram(
                 "the front end specgan, and no other, needs --statistics FILE or --fit FILE"
             )
         if fit and not dry_run:
+            check_plan(batch)
             _fit(console, batch, fit)
         uses = [Path(settings.statistics)] if settings.statistics and not dry_run else []
         run_batch(console, batch, partial(transform, png=png), settings, uses=uses)
@@ -192,6 +197,14 @@ def transform(
             )
         shape = arrays.shape(front.main)
     return {"shape": list(shape), "duration_s": round(samples / front.rate_hz, 6)}
+
+
+def _named(path: Path, sound: Iterator[NDArray[np.floating]]) -> Iterator[NDArray[np.floating]]:
+    """Say in which of many sounds something is wrong."""
+    try:
+        yield from sound
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 class _Heard:
@@ -274,7 +287,7 @@ def _fit(console: Console, batch: Batch, path: str) -> None:
 
         def sounds() -> Iterator[Iterator[NDArray[np.floating]]]:
             for done, clip in enumerate(clips, 1):
-                yield _Heard(clip.path, SPECGAN).sound()
+                yield _named(clip.path, _Heard(clip.path, SPECGAN).sound())
                 if progress:
                     progress(done, len(clips))
 

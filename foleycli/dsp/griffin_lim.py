@@ -31,7 +31,7 @@ RELAXATION = 1.3  # under 1 + 1 / (1 + 2 alpha), beyond which what P takes to ze
 REFIT_EVERY = 8
 
 # Frames at a time: what they need stays in the processor's cache.
-_FRAMES = 64
+_FRAMES = 128
 # At the edges of a signal that is not padded, where squared windows sum to less than this, the
 # sound fades: the exact inverse would raise the misfit there to a click. Windows peak at 1.
 _EDGE = 0.1

@@ -1,9 +1,9 @@
 """What is known of a sound's spectrum -> the sound.
 
-Long spectrograms are inverted in blocks, so that memory is bounded. Blocks overlap. Each is told
-how it begins, from the block before it: its phases go on from the known waveform's, the search
-keeps that waveform, and it fades into the new one where both are well determined. What the next
-block keeps is not the last of the one before, which no later frame had a say in.
+Long spectrograms are inverted in blocks, so that what the search needs is bounded. Blocks overlap.
+Each is told how it begins, from the block before it: its phases go on from the known waveform's,
+the search keeps that waveform, and it fades into the new one where both are well determined. What
+the next block keeps is not the last of the one before, which no later frame had a say in.
 """
 
 from __future__ import annotations

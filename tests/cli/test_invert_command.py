@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from foleycli.cli.invert import invert
+from foleycli.dsp.front_ends.names import SUMMARIES
+from foleycli.dsp.front_ends.table import front_end
 from foleycli.dsp.griffin_lim import MOMENTUM
 from foleycli.files.arrays import load_arrays, save_arrays
 from foleycli.media.audio import read_audio, write_audio
@@ -188,3 +190,86 @@ def test_looped_front_end_compares_with_a_looped_reference(foley_here, made: Pat
     (output,) = json.loads(done.stdout)["outputs"]
     assert output["samples"] == 220_500
     assert output["snr_db"] is not None
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_every_method_of_every_front_end_goes_through_the_command(
+    foley_here, made: Path, name: str
+) -> None:
+    fit = ("--fit", "stats.npz") if name == "specgan" else ()
+    foley_here("spectrogram", "clips/x.wav", "-o", "x.spec.npz", "--front-end", name, *fit)
+    for method in front_end(name).methods:
+        done = foley_here(
+            "invert", "x.spec.npz", "-o", "x.wav", "--method", method, "--iterations", 1
+        )
+        assert (done.exit_code, done.stdout) == (0, "x.wav\n"), done.stderr
+
+
+def test_results_never_overwrite_what_is_read(foley_here, made: Path) -> None:
+    (made / "clips/x.wav.png").write_bytes(b"a picture")
+    before = {path: path.read_bytes() for path in made.rglob("*") if path.is_file()}
+    for arguments in (
+        ("spectrogram", "clips/x.wav", "-o", "new.spec.npz", "--png", "clips/x.wav"),
+        ("spectrogram", "clips/x.wav", "-o", "new.spec.npz", "--png", "new.spec.npz"),
+        (
+            "spectrogram",
+            "clips/x.wav",
+            "-o",
+            "n.npz",
+            "--front-end",
+            "specgan",
+            "--fit",
+            "clips/x.wav",
+        ),
+        ("invert", "specs/x.spec.npz", "-o", "clips/x.wav", "--reference", "clips/x.wav"),
+        ("invert", "specs", "-o", "clips", "--reference", "clips"),
+        (
+            "invert",
+            "specs",
+            "-o",
+            "n",
+            "--reference",
+            "clips",
+            "--fit-post-filter",
+            "specs/x.spec.npz",
+        ),
+    ):
+        done = foley_here(*arguments)
+        assert done.exit_code != 0, arguments
+        for path, contents in before.items():
+            assert path.read_bytes() == contents, (arguments, path)
+
+
+def test_report_is_of_the_file_as_written(foley_here, made: Path) -> None:
+    loud, _ = read_audio(made / "clips/x.wav")
+    write_audio(made / "loud.wav", 6 * loud, RATE_HZ, subtype="FLOAT")
+    foley_here("spectrogram", "loud.wav", "-o", "loud.spec.npz")
+    done = foley_here(
+        "invert", "loud.spec.npz", "-o", "back.wav", "--reference", "loud.wav", "--json"
+    )
+    (output,) = json.loads(done.stdout)["outputs"]
+    assert "clipped" in output["note"]
+    assert output["snr_db"] < 20
+
+
+@pytest.mark.parametrize(
+    "changes", [{"measured": {}}, {"measured": {"peak_db": "loud"}}, {"samples": 10**15}]
+)
+def test_damaged_numbers_are_told_in_words(
+    foley_here, made: Path, changes: dict[str, object]
+) -> None:
+    foley_here("spectrogram", "clips/x.wav", "-o", "s.spec.npz", "--front-end", "s2i")
+    _spoil(made / "s.spec.npz", **changes)
+    done = foley_here("invert", "s.spec.npz", "-o", "s.wav")
+    assert done.exit_code == 2
+    assert "make it again" in done.stderr
+
+
+def test_plain_arrays_say_what_they_lack_or_come_back(foley_here, made: Path) -> None:
+    for name, comes_back in (("s2i", True), ("cqt", True), ("sound2scene", False)):
+        named = ("--front-end", name)
+        foley_here("spectrogram", "clips/x.wav", "-o", f"{name}.npy", *named)
+        done = foley_here("invert", f"{name}.npy", "-o", f"{name}.wav", *named, "--iterations", 1)
+        assert (done.exit_code == 0) == comes_back
+        assert comes_back or "does not say what it is relative to" in done.stderr
+    assert len(read_audio(made / "s2i.wav")[0]) == RATE_HZ

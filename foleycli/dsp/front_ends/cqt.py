@@ -126,7 +126,7 @@ class ConstantQ:
             whole,
             n_iter=iterations,
             momentum=momentum,
-            random_state=seed,
+            random_state=seed % 2**32,  # as many as NumPy's old generator takes
             length=self._samples(whole.shape[1]),
             **self._options(),
         )

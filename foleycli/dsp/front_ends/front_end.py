@@ -68,6 +68,8 @@ class FrontEnd(ABC):
         files as the published features were made, looped where it is short.
     time_axis : int
         Along which the arrays grow with the sound: the last, or 0 for a list of segments.
+    measures : tuple of str
+        What :meth:`measure` finds that :meth:`analysis` and :meth:`levels` need.
     streamed : bool
         Whether a sound of any length fits into constant memory.
     methods : tuple of str
@@ -81,6 +83,7 @@ class FrontEnd(ABC):
     time_axis: ClassVar[int] = -1
     streamed: ClassVar[bool] = True
     chain: ClassVar[str] = "float"
+    measures: ClassVar[tuple[str, ...]] = ()
     methods: ClassVar[tuple[str, ...]] = ("pghi+griffin-lim", "griffin-lim", "pghi")
 
     def as_dict(self) -> dict[str, Any]:

@@ -54,13 +54,16 @@ class Picture(FrontEnd):
         require_shape(arrays, "picture", self.spec.channels, self.spec.bins, None)
 
     def analysis(self, arrays: Arrays, measured: Measured) -> Analysis:
-        """See :meth:`FrontEnd.analysis`; the Nyquist bin, which is not kept, is zero."""
+        """See :meth:`FrontEnd.analysis`; the Nyquist bin is not kept, but follows from a phase."""
         spec, picture = self.spec, arrays["picture"]
         magnitude, filters, phase = from_unit(picture[0], spec), None, None
         if spec.phase:
             phase = np.pad(picture[1] * np.pi, ((0, 1), (0, 0)))
         if spec.mels is None:
-            magnitude = np.pad(magnitude, ((0, 1), (0, 0)))
+            nyquist = np.zeros(magnitude.shape[1]) if phase is None else _nyquist(magnitude, phase)
+            magnitude = np.vstack([magnitude, np.abs(nyquist).astype(magnitude.dtype)])
+            if phase is not None:
+                phase[-1] = np.where(nyquist < 0, np.pi, 0)
         else:
             filters = sparse.csr_array(
                 band_average_filters(spec.rate_hz, spec.fft_samples, spec.mels)
@@ -77,6 +80,20 @@ class Picture(FrontEnd):
         return Levels(
             decibels, _edges_hz(spec), hop_s, hop_s / 2, spec.floor_db, spec.ceiling_db, "dBFS"
         )
+
+
+def _nyquist(magnitude: NDArray[np.floating], phase: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(frames,) the Nyquist bin from all others.
+
+    A frame's first sample lies under the Hann window's zero, so that the sum over all bins there is
+    zero. The sum of a generator's errors would whistle: real sound stays within 4 times the next
+    bin.
+    """
+    real = magnitude * np.cos(phase[:-1])
+    found: NDArray[np.floating] = -(real[0] + 2 * real[1:].sum(axis=0))
+    limit = 4 * magnitude[-1]
+    bounded: NDArray[np.floating] = np.clip(found, -limit, limit)
+    return bounded
 
 
 def whole_tiles(sound: Blocks, spec: SpectrogramSpec) -> Iterator[NDArray[np.floating]]:

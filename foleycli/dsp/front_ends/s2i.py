@@ -57,6 +57,7 @@ class S2i(FrontEnd):
     window_s: float = 0.025
     floor_db: float = -40.0
     main: ClassVar[str] = "segments"
+    measures: ClassVar[tuple[str, ...]] = ("peak_db",)
     time_axis: ClassVar[int] = 0
 
     def __post_init__(self) -> None:

@@ -51,6 +51,7 @@ class Sound2Scene(FrontEnd):
     power_floor: float = 1e-7
     least_std: float = 1e-9
     main: ClassVar[str] = "spectrogram"
+    measures: ClassVar[tuple[str, ...]] = ("mean", "std")
 
     @property
     def clip_samples(self) -> int:

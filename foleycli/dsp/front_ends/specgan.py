@@ -94,14 +94,16 @@ class SpecGan(FrontEnd):
 
     def with_constants(self, arrays: Arrays) -> SpecGan:
         """See :meth:`FrontEnd.with_constants`."""
-        return replace(self, statistics=SpecGanStatistics(arrays["mean"], arrays["std"]))
+        mean = require_shape(arrays, "mean", self.bins)
+        std = require_shape(arrays, "std", self.bins)
+        if (std < 0).any():
+            raise ValueError("std is negative")
+        return replace(self, statistics=SpecGanStatistics(mean, std))
 
     def check(self, arrays: Arrays) -> None:
         """See :meth:`FrontEnd.check`."""
         require_shape(arrays, "picture", 1, self.bins, None)
-        require_shape(arrays, "mean", self.bins)
-        if (require_shape(arrays, "std", self.bins) < 0).any():
-            raise ValueError("std is negative")
+        self.with_constants(arrays)
 
     def analysis(self, arrays: Arrays, measured: Measured) -> Analysis:
         """See :meth:`FrontEnd.analysis`; the Nyquist bin, which is not kept, is zero."""
