@@ -6,8 +6,8 @@ these the multiplicative updates for the divergence (Lee and Seung 2001, theorem
     S <- S * (F^T (Y / F S)) / (F^T 1)
 
 find one near to where they start. From a smooth start it comes nearer to the true spectra of real
-clips than what the updates for the squared error, projected gradients or the pseudo-inverse find,
-and sooner (``benchmarks/inversion.md``).
+clips than what the updates for the squared error or projected gradients find in twice the time, or
+than the pseudo-inverse (``benchmarks/inversion.md``).
 """
 
 from __future__ import annotations
