@@ -22,13 +22,17 @@ MAY_IMPORT = {
     "checkpoints": {"models", "files"},
     "drawing": {"dsp", "files"},
     "spectrograms": {"dsp", "files"},
-    "training": {"models", "vision", "checkpoints", "dsp", "media", "files"},
+    "sound_embedding": {"models", "checkpoints", "dsp", "files"},
+    "training": {"models", "vision", "sound_embedding", "checkpoints", "dsp", "media", "files"},
     "generation": {"models", "vision", "checkpoints", "dsp", "media", "files"},
     "metrics": {"models", "dsp", "files"},
+    "evaluation": {
+        *("metrics", "vision", "sound_embedding", "checkpoints", "models", "dsp", "media", "files"),
+    },
     "survey": {"media", "files"},
     "cli": {
         *("training", "generation", "metrics", "survey", "vision", "drawing", "spectrograms"),
-        *("checkpoints", "dsp", "media", "files"),
+        *("evaluation", "sound_embedding", "checkpoints", "dsp", "media", "files"),
     },
 }
 # Files shared by all: how to write one whole.
@@ -45,6 +49,7 @@ ONLY_IN = {
     "librosa": {"dsp.front_ends.cqt", "metrics.librosa_onsets"},
     "pyloudnorm": {"metrics.loudness"},
     "sklearn": {"metrics.bins", "metrics.two_sample"},
+    "PIL": {"media.stills", "vision.clip_retrieval"},
 }
 BANNED_NAMES = {"utils", "util", "misc", "helpers", "common", "core", "base"}
 

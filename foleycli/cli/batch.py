@@ -11,16 +11,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +35,7 @@ from foleycli.cli.console import (
 )
 from foleycli.cli.inputs import Job, collect, is_batch, plan
 from foleycli.cli.options import parse_shard
+from foleycli.cli.processes import compute_in_one_thread, processes
 from foleycli.files.provenance import RunRecord, file_sha256, fingerprint, recorded_outputs
 
 SAVE_EVERY_SECONDS = 5.0
@@ -244,32 +242,12 @@ def _outcomes(console: Console, tasks: Sequence[_Task], jobs: int) -> Iterator[_
         with console.progress(tasks[0].job.clip.path.name) as progress:
             yield _attempt(tasks[0], progress)
         return
-    with console.progress(console.command, unit="clip") as progress, ExitStack() as stack:
-        results: Iterator[_Outcome] = map(_attempt, tasks)
-        if jobs > 1 and tasks:
-            pool = ProcessPoolExecutor(min(jobs, len(tasks)), get_context("spawn"), _prepare_worker)
-            stack.callback(pool.shutdown, cancel_futures=True)
-            results = pool.map(_attempt, tasks)
-        for done, outcome in enumerate(results, start=1):
+    workers = min(jobs, max(len(tasks), 1))
+    with console.progress(console.command, unit="clip") as progress, processes(workers) as each:
+        for done, outcome in enumerate(each(_attempt, tasks), start=1):
             if progress:
                 progress(done, len(tasks))
             yield outcome
-
-
-def _prepare_worker() -> None:
-    """Let Ctrl-C, which reaches every process of a terminal, end this one without a traceback."""
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(Exit.INTERRUPTED))
-
-
-def _compute_in_one_thread() -> None:
-    """Make results independent of ``--jobs`` and of the machine's cores.
-
-    How torch splits a sum between threads decides its last digits; cores are for ``--jobs``. Where
-    torch is not needed it is not loaded: the variables are for when it is.
-    """
-    os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
 
 
 def _attempt(task: _Task, progress: Progress | None = None) -> _Outcome:
@@ -290,7 +268,7 @@ def _attempt(task: _Task, progress: Progress | None = None) -> _Outcome:
             "input": {"name": source.name, "sha256": digest},
             "fingerprint": mark,
         }
-        _compute_in_one_thread()
+        compute_in_one_thread()
         report = task.work(job, task.settings, meta, progress)
         return _Outcome(job, {**report, "input_sha256": digest, "fingerprint": mark})
     except Exception as error:

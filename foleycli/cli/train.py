@@ -139,8 +139,8 @@ def foleygan(
         from foleycli.training.foleygan_recipe import preset as resolved
         from foleycli.training.tiles import load_recordings
 
-        examples = read_examples(data, classes=_names(classes), where=_conditions(where))
-        labels = _names(classes) or sorted({example.label for example in examples})
+        examples = read_examples(data, classes=class_names(classes), where=conditions_of(where))
+        labels = class_names(classes) or sorted({example.label for example in examples})
         recipe = resolved(preset, labels, steps=steps, batch=batch)
         settings: dict[str, Any] = {"recipe": recipe.as_dict(), "seed": seed}
         settings["clips"] = len(examples)
@@ -149,15 +149,15 @@ def foleygan(
             return
         settings["device"] = options.torch_device(device)
         console.detail(f"device {settings['device']}")
-        settings["data_sha256"] = _digest(example.path for example in examples)
+        settings["data_sha256"] = digest_of(example.path for example in examples)
         record = RunRecord("train foleygan", settings)
         with console.progress("loading", unit="clip") as progress:
             recordings = load_recordings(examples, labels, recipe.spec, progress)
         trainer = Trainer(recipe, recordings, seed, settings["device"])
         record.save(run / "run.json")
         with console.training() as report:
-            train(trainer, run, resume=resume, provenance=_provenance(settings), report=report)
-        _finish(record, run, as_json)
+            train(trainer, run, resume=resume, provenance=provenance_of(settings), report=report)
+        finish(record, run, as_json)
 
 
 @app.command("timing", epilog=TIMING_EPILOG)
@@ -181,13 +181,13 @@ def timing(
         from foleycli.training.data import read_examples
         from foleycli.training.timing import TimingRecipe, train_timing
 
-        clips = [example.path for example in read_examples(data, where=_conditions(where))]
+        clips = [example.path for example in read_examples(data, where=conditions_of(where))]
         recipe = TimingRecipe()
         settings: dict[str, Any] = {"recipe": asdict(recipe), "seed": seed, "clips": len(clips)}
         if dry_run:
             print_json(settings)
             return
-        settings["data_sha256"] = _digest(clips)
+        settings["data_sha256"] = digest_of(clips)
         record = RunRecord("train timing", settings)
         with console.progress("training") as progress:
             tensors, config, report = train_timing(
@@ -195,11 +195,11 @@ def timing(
             )
         for path, reason in report["left_out"].items():
             console.note(f"{path}: left out: {reason}")
-        provenance = {**_provenance(settings), **report}
+        provenance = {**provenance_of(settings), **report}
         save_checkpoint(
             run / MODEL, kind="timing", config=config, tensors=tensors, provenance=provenance
         )
-        _finish(record, run, as_json, report)
+        finish(record, run, as_json, report)
 
 
 @app.command("recognition", epilog=RECOGNITION_EPILOG)
@@ -244,7 +244,7 @@ def recognition(
 
         pictures = read_pictures(data)
         recipe = RecognitionRecipe(
-            classes=tuple(_names(classes) or ()),
+            classes=tuple(class_names(classes) or ()),
             training=BackboneRecipe(seed=seed),
             relations=RelationRecipe(seed=seed),
             seed=seed,
@@ -254,19 +254,21 @@ def recognition(
             print_json(settings)
             return
         files = [picture.path for picture in pictures]
-        settings["data_sha256"] = _digest([*files, *([teacher] if teacher else [])])
+        settings["data_sha256"] = digest_of([*files, *([teacher] if teacher else [])])
         record = RunRecord("train recognition", settings)
         with console.stages() as progress:
             train_recognition(data, run, recipe, teacher=teacher, progress=progress)
-        _finish(record, run, as_json)
+        finish(record, run, as_json)
 
 
-def _names(text: str) -> list[str] | None:
+def class_names(text: str) -> list[str] | None:
+    """``rain, dog`` -> its names; None where there are none."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     return names or None
 
 
-def _conditions(pairs: Iterable[str]) -> dict[str, str]:
+def conditions_of(pairs: Iterable[str]) -> dict[str, str]:
+    """``COLUMN=VALUE`` pairs -> a table."""
     conditions = {}
     for pair in pairs:
         column, equals, value = pair.partition("=")
@@ -276,19 +278,21 @@ def _conditions(pairs: Iterable[str]) -> dict[str, str]:
     return conditions
 
 
-def _digest(paths: Iterable[Path]) -> str:
+def digest_of(paths: Iterable[Path]) -> str:
     """One hash of all the data, whatever their order and place."""
     each = sorted(file_sha256(path) for path in paths)
     return hashlib.sha256("".join(each).encode()).hexdigest()
 
 
-def _provenance(settings: dict[str, Any]) -> dict[str, Any]:
+def provenance_of(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return what the model file itself says of how it was made."""
     return {"foleycli": __version__, "data_sha256": settings["data_sha256"]}
 
 
-def _finish(
+def finish(
     record: RunRecord, run: Path, as_json: bool, report: dict[str, Any] | None = None
 ) -> None:
+    """Complete ``run.json``, and name the model on stdout."""
     model = run / MODEL
     record.outputs[MODEL] = {"sha256": file_sha256(model), **(report or {})}
     record.save(run / "run.json")

@@ -92,6 +92,22 @@ def read_meta(path: str | os.PathLike[str]) -> dict[str, Any]:
     return meta
 
 
+def is_ours(path: str | os.PathLike[str]) -> bool:
+    """Whether :func:`save_arrays` wrote an ``.npz``; raises as :func:`load_arrays` does."""
+    return _HEADER in _read_members(Path(path), _HEADER)
+
+
+def load_archive(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """Read a plain ``.npz``, as other tools write it.
+
+    Raises
+    ------
+    ValueError
+        When it is damaged or holds pickled objects.
+    """
+    return _read_members(Path(path), None)
+
+
 def load_plain(path: str | os.PathLike[str]) -> NDArray[Any]:
     """Read a plain ``.npy``, as other tools write it.
 

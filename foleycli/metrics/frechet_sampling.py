@@ -62,7 +62,7 @@ def frechet_interval(
         When a set is too small, not finite or not as wide as the other.
     """
     first, second = _prepared(real, generated)
-    whole = _ResampledDistance(first, second)
+    whole = ResampledDistance(first, second)
     distance = whole.between(np.ones(len(first), np.int64), np.ones(len(second), np.int64))
     drawn = frechet_replicates(first, second, replicates=replicates, seed=seed)
     low, high = 2 * distance - np.quantile(drawn, [(1 + level) / 2, (1 - level) / 2])
@@ -93,7 +93,7 @@ def frechet_replicates(
         When a set is too small, not finite or not as wide as the other.
     """
     first, second = _prepared(real, generated)
-    resampled = _ResampledDistance(first, second)
+    resampled = ResampledDistance(first, second)
     draws = [
         np.random.default_rng([seed, stream]).multinomial(
             len(matrix), np.full(len(matrix), 1 / len(matrix)), replicates
@@ -163,7 +163,7 @@ def frechet_infinity(
         raise ValueError(f"need 3 points or more and a share in (0, 1): {points}, {smallest}")
     if smallest * min(len(first), len(second)) < 3:
         raise ValueError(f"{min(len(first), len(second))} samples are too few to extrapolate from")
-    resampled = _ResampledDistance(first, second)
+    resampled = ResampledDistance(first, second)
     rng = np.random.default_rng(seed)
     inverse = np.linspace(1, 1 / smallest, points)
     distances = np.array(
@@ -182,8 +182,13 @@ def frechet_infinity(
     return FrechetInfinity(float(value), float(slope), r_squared, 1 / inverse, distances)
 
 
-class _ResampledDistance:
-    """Frechet distance of two sets whose rows count several times or not at all."""
+class ResampledDistance:
+    """Frechet distance of two sets whose rows count several times or not at all.
+
+    Parameters
+    ----------
+    first, second : (n, d), (m, d) float64
+    """
 
     def __init__(self, first: Matrix, second: Matrix) -> None:
         middle = (first.mean(axis=0) + second.mean(axis=0)) / 2  # less to cancel
@@ -193,7 +198,7 @@ class _ResampledDistance:
         self.products = self.first @ self.second.T if few else None
 
     def between(self, first_counts: Counts, second_counts: Counts) -> float:
-        """Distance when row i is there ``counts[i]`` times."""
+        """Distance when row i is there ``counts[i]`` times: (n,) and (m,) int."""
         i, j = first_counts.nonzero()[0], second_counts.nonzero()[0]
         a, b = first_counts[i].astype(np.float64), second_counts[j].astype(np.float64)
         n, m = a.sum(), b.sum()
