@@ -65,7 +65,12 @@ def two_feature_matrices(
 
 
 def in_canonical_order(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sort rows by a sum of their numbers with fixed weights.
+    """Sort (n, d) float64 rows by :func:`canonical_order`."""
+    return matrix[canonical_order(matrix)]
+
+
+def canonical_order(matrix: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Order rows by a sum of their numbers with fixed weights.
 
     Seeded draws pick rows by number: after this they pick the same samples however the files were
     listed. Rounding in the features, as of another batch size, leaves the order as it is.
@@ -76,8 +81,9 @@ def in_canonical_order(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Returns
     -------
-    (n, d) float64
+    (n,) int
+        Numbers of the rows, in order.
     """
     weights = np.cos(np.arange(matrix.shape[1]))  # no rational relations: unequal rows never tie
     keys = (matrix * weights).sum(axis=1)
-    return matrix[np.argsort(keys, kind="stable")]
+    return np.argsort(keys, kind="stable")

@@ -1,0 +1,1 @@
+"""Files in, figures out: sets of sounds or pictures are measured, compared and reported on."""
