@@ -31,8 +31,8 @@ LossProgress = Callable[[int, int, Mapping[str, float]], None]
 
 EXIT_STATUS = {
     0: "Everything asked for was done.",
-    1: "Some of several inputs failed (each is named on standard error), or a result could not be "
-    "written.",
+    1: "Some of several inputs failed (each is named on standard error), a result could not be "
+    "written, or a figure is missing or beyond a limit given.",
     2: "Wrong usage, or the only input could not be read.",
     130: "Interrupted by Ctrl-C. Files are written whole or not at all.",
 }

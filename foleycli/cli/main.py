@@ -9,7 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from foleycli import __version__
-from foleycli.cli import console, extract, generate, invert, spectrogram, train
+from foleycli.cli import (
+    console,
+    extract,
+    generate,
+    invert,
+    metrics,
+    spectrogram,
+    train,
+    train_classifier,
+)
 
 EPILOG = """\b
 Examples:
@@ -50,7 +59,9 @@ app.command("extract", epilog=extract.EPILOG)(extract.extract)
 app.command("spectrogram", epilog=spectrogram.EPILOG)(spectrogram.spectrogram)
 app.command("generate", epilog=generate.EPILOG)(generate.generate)
 app.command("invert", epilog=invert.EPILOG)(invert.invert)
+train.app.command("classifier", epilog=train_classifier.EPILOG)(train_classifier.classifier)
 app.add_typer(train.app, name="train")
+app.add_typer(metrics.app, name="metrics")
 
 
 def _print_version(wanted: bool) -> None:
@@ -109,14 +120,15 @@ def _defaults(path: Path, table: dict[str, Any], command: Any) -> dict[str, Any]
     for parameter in command.params:
         known |= {opt[2:]: parameter.name for opt in parameter.opts if opt.startswith("--")}
     commands = getattr(command, "commands", {})
+    takes_options = not commands or command.invoke_without_command
     defaults = {}
     for name, value in table.items():
         if name in commands and isinstance(value, dict):
             defaults[name] = _defaults(path, value, commands[name])
-        elif name.replace("_", "-") in known and not commands:
+        elif name.replace("_", "-") in known and takes_options:
             defaults[known[name.replace("_", "-")]] = value
         else:
-            expected = ", ".join(sorted(commands or known))
+            expected = ", ".join(sorted({*commands, *(known if takes_options else ())}))
             raise ValueError(f"{path}: {name!r} under [{command.name}] is none of: {expected}")
     return defaults
 
