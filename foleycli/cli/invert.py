@@ -249,6 +249,8 @@ def _reference(
     """Read the original of one input as the front end reads sound, as far as it reaches."""
     import numpy as np
 
+    from foleycli.media.chain import sound_blocks
+
     original = Path(reference)
     if original.is_dir():
         stem = name.removesuffix(given.front.npy_suffix.removesuffix(".npy"))
@@ -262,7 +264,9 @@ def _reference(
     if original.absolute() == output.absolute():
         raise ValueError(f"{output}: is its own --reference; choose another -o")
     blocks: list[NDArray[np.floating]] = []
-    for block in spectrogram.sound_blocks(original, given.front):  # a looped sound never ends
+    for block in sound_blocks(
+        original, given.front.rate_hz, given.front.chain
+    ):  # a looped sound never ends
         blocks.append(block)
         if sum(map(len, blocks)) >= given.samples:
             break

@@ -218,8 +218,10 @@ class _Heard:
         """Yield the sound in blocks; ValueError when it is empty or not finite."""
         import numpy as np
 
+        from foleycli.media.chain import sound_blocks
+
         self.samples = 0
-        for block in sound_blocks(self._path, self._front):
+        for block in sound_blocks(self._path, self._front.rate_hz, self._front.chain):
             wrong = int(np.count_nonzero(~np.isfinite(block)))
             if wrong:
                 second = self.samples / self._front.rate_hz
@@ -233,17 +235,6 @@ class _Heard:
             yield block
         if not self.samples:
             raise ValueError("the sound is empty (0 samples)")
-
-
-def sound_blocks(path: Path, front: FrontEnd) -> Iterator[NDArray[np.floating]]:
-    """Read a sound as the front end's reference does."""
-    if front.chain == "float":
-        from foleycli.media.audio import stream_audio
-
-        return stream_audio(path, front.rate_hz)
-    from foleycli.media.chain import chain_blocks
-
-    return chain_blocks(path, front.rate_hz, looped=front.chain == "s16-looped")
 
 
 def _draw(

@@ -19,7 +19,7 @@ from foleycli.dsp.rainbowgram import RAINBOWGRAM_RATE_HZ
 from foleycli.evaluation.pictures import PictureEmbedder
 from foleycli.evaluation.samples import EMBEDDING, LOGITS, SPECTROGRAM
 from foleycli.media.audio import read_audio, resample
-from foleycli.media.chain import chain_blocks
+from foleycli.media.chain import sound_blocks
 from foleycli.metrics.loudness import loudness
 from foleycli.metrics.phase_coherence import phase_coherence
 from foleycli.metrics.soundness import soundness
@@ -98,7 +98,7 @@ class SoundMeasurer:
         front = self.embedder.view.front
         if front.chain == "float":
             return resample(mono, rate_hz, front.rate_hz)
-        return chain_blocks(path, front.rate_hz, looped=front.chain == "s16-looped")
+        return sound_blocks(path, front.rate_hz, front.chain)
 
 
 class PictureMeasurer:

@@ -18,7 +18,7 @@ import numpy as np
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
-from foleycli.media.audio import decoded_frames, padding_samples
+from foleycli.media.audio import decoded_frames, padding_samples, stream_audio
 from foleycli.media.container import (
     MediaError,
     choose_stream,
@@ -30,6 +30,33 @@ from foleycli.media.container import (
 _BLOCK_SAMPLES = 1 << 16
 _AAC_SAMPLES = 1024
 _STEP = np.float32(2.0**-15)
+
+
+def sound_blocks(
+    path: str | os.PathLike[str], rate_hz: int, how: str
+) -> Iterator[NDArray[np.float32]]:
+    """Read a sound as a front end asks for it, a block at a time.
+
+    Parameters
+    ----------
+    path : path
+    rate_hz : int
+    how : {"float", "s16", "s16-looped"}
+        :attr:`foleycli.dsp.front_ends.front_end.FrontEnd.chain`: at full precision and in time with
+        the picture, or through 16-bit files.
+
+    Yields
+    ------
+    (samples,) float32
+
+    Raises
+    ------
+    MediaError
+        When there is no audio stream or nothing in it decodes.
+    """
+    if how == "float":
+        return stream_audio(path, rate_hz)
+    return chain_blocks(path, rate_hz, looped=how == "s16-looped")
 
 
 def chain_blocks(

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from foleycli.media.audio import stream_audio
-from foleycli.media.chain import chain_blocks
+from foleycli.media.chain import sound_blocks
 from foleycli.sound_embedding import View
 from foleycli.training.data import Example
 
@@ -72,9 +71,7 @@ def load_labelled(
 def read_sound(example: Example, view: View) -> Iterator[NDArray[np.float32]]:
     """Decode a clip's sound, in blocks, as the view's front end wants it."""
     front = view.front
-    if front.chain == "float":
-        return stream_audio(example.path, front.rate_hz)
-    return chain_blocks(example.path, front.rate_hz, looped=front.chain == "s16-looped")
+    return sound_blocks(example.path, front.rate_hz, front.chain)
 
 
 class _Counted:
