@@ -13,11 +13,9 @@ and need the means and standard deviations of the mel bands that were published 
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -40,6 +38,7 @@ from foleycli.models.sound_classifier import (
     classifier_config,
 )
 from foleycli.models.vggishish import VggishishConfig
+from foleycli.published.weights import published_tensors
 
 KIND = "classifier"
 SPECVQGAN_WINDOW_FRAMES = 848
@@ -47,7 +46,6 @@ LEAST_SPREAD = 1e-3  # a band that is always silent has no spread to divide by
 
 _WINDOWS_AT_A_TIME = 8
 _LEAST_REST = 8  # the last frames are left out when they are less than this part of a window
-_GIT_LFS = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
@@ -332,45 +330,6 @@ class SoundEmbedder:
         """(B, bands, frames) -> logits (B, classes) and embeddings (B, features), in float64."""
         standardised = torch.from_numpy((windows - self._mean) / self._std)[:, None]
         return [t.cpu().double() for t in self._network(standardised.to(self.device))]
-
-
-def published_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """Read the weights in a published ``.pt`` or ``.pth``, without executing anything in it.
-
-    Those under ``model`` or ``state_dict`` are taken, where there is such an entry, and the
-    prefixes ``module.`` and ``model.`` that wrappers leave are taken off.
-
-    Raises
-    ------
-    ValueError
-        When the file is missing, holds no weights, or is only a Git LFS pointer.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            if file.read(len(_GIT_LFS)) == _GIT_LFS:
-                raise ValueError(f"{path}: a Git LFS pointer, not the file; get it by git lfs pull")
-        with torch.serialization.safe_globals(_numpy_scalars()):  # scores, saved beside weights
-            found: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise ValueError(f"{path}: not a readable file of weights ({reason})") from None
-    for entry in ("model", "state_dict"):
-        if isinstance(found, dict) and isinstance(found.get(entry), dict):
-            found = found[entry]
-    if not isinstance(found, dict) or not all(isinstance(t, Tensor) for t in found.values()):
-        raise ValueError(f"{path}: holds no table of weights")
-    tensors = {str(name): tensor for name, tensor in found.items()}
-    for prefix in ("module.", "model."):
-        if tensors and all(name.startswith(prefix) for name in tensors):
-            tensors = {name.removeprefix(prefix): t for name, t in tensors.items()}
-    return tensors
-
-
-def _numpy_scalars() -> list[Any]:
-    """Return what makes a pickled NumPy number, under the names of NumPy 1 and 2."""
-    scalar = np._core.multiarray.scalar  # type: ignore[attr-defined]
-    kinds = [type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.bool_)]
-    return [scalar, (scalar, "numpy.core.multiarray.scalar"), np.dtype, *kinds]
 
 
 def _checked(sound: Blocks) -> Iterator[NDArray[np.floating]]:

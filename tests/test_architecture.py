@@ -22,17 +22,24 @@ MAY_IMPORT = {
     "checkpoints": {"models", "files"},
     "drawing": {"dsp", "files"},
     "spectrograms": {"dsp", "files"},
-    "sound_embedding": {"models", "checkpoints", "dsp", "files"},
-    "training": {"models", "vision", "sound_embedding", "checkpoints", "dsp", "media", "files"},
+    "published": {"models", "checkpoints", "files"},
+    "downloads": {"files"},
+    "sound_embedding": {"models", "checkpoints", "published", "dsp", "files"},
+    "training": {
+        *("models", "vision", "sound_embedding", "checkpoints", "published"),
+        *("dsp", "media", "files"),
+    },
     "generation": {"models", "vision", "checkpoints", "dsp", "media", "files"},
     "metrics": {"models", "dsp", "files"},
     "evaluation": {
-        *("metrics", "vision", "sound_embedding", "checkpoints", "models", "dsp", "media", "files"),
+        *("metrics", "vision", "sound_embedding", "checkpoints", "published"),
+        *("models", "dsp", "media", "files"),
     },
     "survey": {"media", "files"},
     "cli": {
         *("training", "generation", "metrics", "survey", "vision", "drawing", "spectrograms"),
-        *("evaluation", "sound_embedding", "checkpoints", "dsp", "media", "files"),
+        *("evaluation", "sound_embedding", "checkpoints", "published", "downloads"),
+        *("dsp", "media", "files"),
     },
 }
 # Files shared by all: how to write one whole.

@@ -10,6 +10,7 @@ import typer
 
 from foleycli import __version__
 from foleycli.cli import (
+    checkpoint,
     console,
     extract,
     generate,
@@ -62,6 +63,7 @@ app.command("invert", epilog=invert.EPILOG)(invert.invert)
 train.app.command("classifier", epilog=train_classifier.EPILOG)(train_classifier.classifier)
 app.add_typer(train.app, name="train")
 app.add_typer(metrics.app, name="metrics")
+app.add_typer(checkpoint.app, name="checkpoint")
 
 
 def _print_version(wanted: bool) -> None:

@@ -17,16 +17,13 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
 
 from foleycli.checkpoints import Checkpoint
 from foleycli.media.stills import MediaError, read_still
 from foleycli.metrics.retrieval import LabelAccuracy, Retrieval, label_accuracy, rank_by_similarity
 from foleycli.models.informativity import INFORMATIVE, PIXELS, Informativity
 from foleycli.models.trn import segment_centres
-from foleycli.sound_embedding import published_tensors
+from foleycli.published.weights import published_tensors
 from foleycli.vision.backbone import normalise, preprocess
 from foleycli.vision.recognition import Recogniser
 
@@ -266,12 +263,7 @@ def _central_square(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 def _informativity(path: Path) -> Informativity:
     network = Informativity()
     try:
-        tensors: dict[str, Tensor] = (
-            load_file(path) if path.suffix.lower() == ".safetensors" else published_tensors(path)
-        )
-        network.load_state_dict({n.removeprefix("module."): t for n, t in tensors.items()})
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"{path}: not a readable file of weights ({error})") from None
+        network.load_state_dict(published_tensors(path))
     except RuntimeError as error:
         cause = str(error).splitlines()[-1].strip()
         raise ValueError(f"{path}: not an informativity network ({cause})") from None
