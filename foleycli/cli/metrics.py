@@ -37,9 +37,10 @@ Sides:
 
 \b
 Columns:
-  real/real      a part of the real set, as large as the generated one, against the rest:
-                 what a figure is where nothing differs. Inception Score, accuracy and
-                 levels are those of the whole real set.
+  real/real      a part of the real set against the rest: what a figure is where nothing
+                 differs. The part is as large as the generated set, or half of the real one;
+                 with fewer files distances are larger for that alone. Inception Score,
+                 accuracy and levels are those of the whole real set.
   baseline ...   shaped-noise: white noise with the spectrum of the class and the loudness
                  of another recording: nothing is learned, the floor to beat. real: another
                  recording of the class put at the clip's onsets: the ceiling.
@@ -49,12 +50,14 @@ Columns:
 
 \b
 Figures:
-  [low, high]    interval at --level: bootstrap over files, corrected for bias; Wilson's of
+  [low, high]    interval at --level: bootstrap over clips, corrected for bias; Wilson's of
                  proportions; the jackknife's of kid.
   +- spread      standard deviation over splits or subsets, as published tables have it.
   p              chance that two alike systems lie as far apart: permutation test, clip by
                  clip where both have the same.
-  What each figure is stands in the JSON, and in the documentation of foleycli.metrics.
+  What each figure is stands in --json ("about"), and in the modules of foleycli.metrics.
+  R@K takes one sample a clip. CondFoleyGen's, SyncFusion's and MMAudio's figures are what
+  their code computes, defects included: a silent sound has an AP of 1.
 """
 
 app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, no_args_is_help=True)
@@ -145,8 +148,8 @@ def metrics(
         typer.Option(
             "--ndb-bins",
             metavar="FILE",
-            help="Bins of NDB: read if it is there, else written, so that other sets are put into "
-            "the same.",
+            help="Bins of NDB with the real files in each: read if it is there, else written, so "
+            "that other sets are put into the same.",
             show_default=False,
         ),
     ] = None,
@@ -230,6 +233,10 @@ def metrics(
             raise ValueError(f"--{forms[0]} and --{forms[1]}: choose one")
         if not real or not fake:
             raise ValueError("needs --real PATH and --fake PATH")
+        if table and per_class:
+            raise ValueError("--table has rows of its own: leave --per-class out")
+        if ndb_k and ndb_bins and ndb_bins.exists():
+            raise ValueError(f"{ndb_bins} holds bins, so that --ndb-k {ndb_k} cannot be heeded")
         if per_file and per_file.suffix not in (".jsonl", ".csv"):
             raise ValueError(f"--per-file {per_file}: the suffix must be .jsonl or .csv")
         compute_in_one_thread()  # before NumPy starts its threads
@@ -245,7 +252,7 @@ def metrics(
         limits = [[parse_threshold(words) for words in given] for given in (fail_under, fail_over)]
         if table:
             published_table(table)
-        keys = metric_names(wanted)
+        keys, named = metric_names(wanted)
         torch_device = options.torch_device(device)
         recorded = side_of(real, "real")
         asked = Evaluation(
@@ -258,24 +265,24 @@ def metrics(
             allow_unpaired=allow_unpaired,
             strict=strict,
             bins=load_bins(ndb_bins) if ndb_bins and ndb_bins.exists() else {},
-            explicit=bool(wanted),
+            required=named,
             clip=ClipRanker(clip, torch_device) if clip else None,
             informativity=InformativityJudge.from_folder(informativity) if informativity else None,
         )
         with processes(jobs) as each, console.stages() as progress:
             report = evaluate(asked, each, progress)
+        form = forms[0] if forms else "text"
+        typer.echo(rendered(report, form, table=table, per_class=per_class), nl=False)
         if ndb_bins and not ndb_bins.exists():
             save_bins(ndb_bins, asked.bins)
         if per_file:
             write_text(per_file, per_file_rows(report, per_file.suffix))
-        form = forms[0] if forms else "text"
-        typer.echo(rendered(report, form, table=table, per_class=per_class), nl=False)
-        if table:  # which has no room for them
+        if table or as_csv:  # which have no room for them
             for line in report.warnings:
                 console.note(line)
         for path, reason in report.failures.items():
             console.error(f"{path}: {reason}")
-        broken = failed_thresholds(report, *limits) + (unmet(report, keys) if wanted else [])
+        broken = failed_thresholds(report, *limits) + unmet(report, named)
         for line in broken:
             console.error(line)
         if broken or report.failures:

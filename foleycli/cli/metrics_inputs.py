@@ -22,7 +22,7 @@ def side_of(given: Sequence[str], name: str = "") -> Side:
     Raises
     ------
     ValueError
-        When a path is missing, or there is nothing to measure in it.
+        When a path is missing, there is nothing to measure in it, or two files have one name.
     """
     from foleycli.evaluation.sides import Sample, Side
 
@@ -39,6 +39,12 @@ def side_of(given: Sequence[str], name: str = "") -> Side:
             statistics.append(path)
         else:
             files += _files(path)
+    seen: dict[str, Path] = {}
+    for clip in files:
+        if (other := seen.setdefault(clip.id, clip.path)) is not clip.path:
+            raise ValueError(
+                f"{other} and {clip.path} are both called {clip.id}; give one, or a manifest"
+            )
     samples = tuple(Sample(clip.id, clip.label or _folder(clip.id), clip.path) for clip in files)
     return Side(name, samples, tuple(statistics))
 
@@ -77,8 +83,10 @@ def video_paths(given: Sequence[Path], real: Side) -> dict[str, Path]:
     raise ValueError(f"--video {given[0]}: none of its files is called like a real clip")
 
 
-def metric_names(words: str) -> frozenset[str]:
-    """Read ``--metrics``: keys and groups; all of them when it is empty.
+def metric_names(words: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Read ``--metrics``: all keys wanted, and those of them that were named one by one.
+
+    Without words all are wanted. Of a group, what cannot be had is left out.
 
     Raises
     ------
@@ -86,16 +94,17 @@ def metric_names(words: str) -> frozenset[str]:
         When there is no such figure or group.
     """
     keys: set[str] = set()
+    named: set[str] = set()
     for word in filter(None, (part.strip() for part in words.split(","))):
         if word in GROUPS:
             keys |= {key for key, metric in METRICS.items() if metric.group == word}
         elif word in METRICS:
-            keys.add(word)
+            named.add(word)
         else:
             near = difflib.get_close_matches(word.lower(), [*METRICS, *GROUPS], n=3)
             hint = f"; near it: {', '.join(near)}" if near else f"; groups: {', '.join(GROUPS)}"
             raise ValueError(f"--metrics {word}: no such figure{hint}")
-    return frozenset(keys or METRICS)
+    return frozenset(keys | named or METRICS), frozenset(named)
 
 
 def _files(path: Path) -> list[Clip]:

@@ -39,6 +39,9 @@ def rendered(report: Report, form: str, *, table: str = "", per_class: bool = Fa
         }
     made = makers[form]()
     if isinstance(made, dict):
+        if table:
+            whole = records.as_dict(report)
+            made |= {name: whole[name] for name in ("warnings", "failures", "manifest")}
         return json.dumps(made, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     return made if made.endswith("\n") else f"{made}\n"
 
@@ -51,10 +54,13 @@ def per_file_rows(report: Report, suffix: str) -> str:
 
 
 def unmet(report: Report, keys: Collection[str]) -> list[str]:
-    """Say which figures were asked for by name and could not be had."""
-    found = (f for f in report.figures if f.metric in keys and f.system in report.systems)
+    """Say which figures were asked for by name and could not be had: a line a system and reason."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for figure in report.figures:
+        asked_for = figure.metric in keys and figure.system in report.systems and not figure.label
+        if asked_for and figure.value is None:
+            reasons.setdefault((figure.system, figure.note), []).append(figure.metric)
     return [
-        f"{figure.metric} of {figure.system} was not computed: {figure.note}"
-        for figure in found
-        if figure.value is None and not figure.label
+        f"{', '.join(metrics)} of {system} could not be had: {note}"
+        for (system, note), metrics in reasons.items()
     ]

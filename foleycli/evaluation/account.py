@@ -11,9 +11,10 @@ import numpy as np
 from foleycli.evaluation.catalogue import METRICS, Metric
 from foleycli.evaluation.partners import DIVERGENCES
 from foleycli.evaluation.report import Figure
-from foleycli.evaluation.samples import EMBEDDING, Samples
+from foleycli.evaluation.samples import EMBEDDING, LOGITS, Samples
 from foleycli.evaluation.set_figures import (
     DEFAULT_BINS,
+    SAMPLES_A_DIMENSION,
     answers,
 )
 from foleycli.files.provenance import versions
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from foleycli.evaluation.evaluate import Evaluation, System
 
 FEW_SAMPLES = 50
-SAMPLES_A_DIMENSION = 3  # under this the corrections for bias no longer hold
+DISTANCES = frozenset({"fd", "fd_corrected", "fd_infinity"})
 VIDEO_METRICS = frozenset(
     key for key in METRICS if key.startswith(("av_align", "peak_iou", "motion_"))
 )
@@ -37,8 +38,7 @@ def missing_figures(
         Figure(key, system.side.name, None, note=_why_missing(METRICS[key], system, asked))
         for system in systems[: len(asked.systems)]
         for key in METRICS
-        if asked.explicit and key in asked.options.metrics
-        if (key, system.side.name) not in there
+        if key in asked.required and (key, system.side.name) not in there
     ]
 
 
@@ -53,7 +53,9 @@ def _why_missing(metric: Metric, system: System, asked: Evaluation) -> str:
         return "needs logits on both sides"
     if not (system.side.files and asked.real.files):
         return "needs the sounds themselves on both sides"
-    return "needs --video" if metric.key in VIDEO_METRICS else "needs sounds"
+    if metric.key in VIDEO_METRICS:
+        return "no picture could be read" if asked.videos else "needs --video"
+    return "needs sounds"
 
 
 def warnings_of(real: Samples, systems: Sequence[System], asked: Evaluation) -> list[str]:
@@ -61,7 +63,7 @@ def warnings_of(real: Samples, systems: Sequence[System], asked: Evaluation) -> 
     found = [
         f"{system.side.name}: no figures of pairs: {system.unpaired}"
         for system in systems
-        if system.unpaired and not asked.explicit
+        if system.unpaired
     ]
     found += [
         f"{system.side.name} has no sound for {lacking} clips, which are alone in their class"
@@ -75,20 +77,56 @@ def warnings_of(real: Samples, systems: Sequence[System], asked: Evaluation) -> 
         found.append(f"few samples ({named}): expect wide intervals; aim at {FEW_SAMPLES} or more")
     if len(set(sizes)) > 1:
         found.append(f"sets differ in size ({named}): fd depends on it; compare fd_corrected")
-    if EMBEDDING in real.features:
+    for system in systems:
+        found += _pairing_warnings(real, system)
+    distances = DISTANCES & set(asked.options.metrics)
+    if EMBEDDING in real.features and distances:
         width = real.features[EMBEDDING].shape[1]
         if min(sizes) < SAMPLES_A_DIMENSION * width:
             found.append(
                 f"fewer than {SAMPLES_A_DIMENSION * width} samples for an embedding of {width} "
-                "dimensions: Frechet distances stay too large even corrected; compare them with "
-                "real/real, and see kid, which has no such bias"
+                "dimensions: Frechet distances stay too large even corrected; see kid, which has "
+                "no such bias"
             )
+    if distances:
+        found.append(
+            f"real/real compares {len(real) - len(real) // 2} with {len(real) // 2} files at most: "
+            "with fewer files fd is larger for that alone"
+        )
     bins = sorted({len(own.counts) for own in asked.bins.values()})
     if bins and bins[0] < DEFAULT_BINS:
         found.append(
             f"ndb: {bins[0]} bins a class, not {DEFAULT_BINS}: see NDB / k, and do not compare NDB "
             "with published tables"
         )
+    return found
+
+
+def _pairing_warnings(real: Samples, system: System) -> list[str]:
+    """Say what of a system was left out, is not independent, is the real set, or has collapsed."""
+    name, samples, partners = system.side.name, system.samples, system.partners
+    found = []
+    if partners and not system.baseline:
+        lacking = len(partners.pairing.without_generated)
+        extra = len(partners.pairing.without_real)
+        if lacking or extra:
+            found.append(
+                f"{name}: figures of pairs leave out {lacking} real files without a generated one "
+                f"and {extra} generated ones without a real one"
+            )
+        if len(set(partners.clips)) < len(partners.clips):
+            found.append(
+                f"{name} has several samples a clip: intervals of Inception Score and accuracy "
+                "take them for independent and are too narrow; R@K takes the first"
+            )
+    same = sorted((set(samples.sha256) & set(real.sha256)) - {""})
+    if same:
+        found.append(f"{name}: {len(same)} files are the same bytes as real ones")
+    embeddings = samples.features.get(EMBEDDING, np.eye(2))
+    if len(embeddings) > 1 and not np.ptp(embeddings, axis=0).any():
+        found.append(f"{name}: all files have one embedding: they are all alike")
+    if not system.unpaired and not system.side.files and LOGITS in samples.features:
+        found.append(f"{name}: no figures of waveforms, as its sounds are not at hand")
     return found
 
 
@@ -116,7 +154,7 @@ def manifest_of(real: Samples, systems: Sequence[System], asked: Evaluation) -> 
     options = asked.options
     return {
         "real": _side(real),
-        "systems": {system.side.name: _side(system.samples) for system in systems},
+        "systems": {system.side.name: _side(system.measured) for system in systems},
         "network": {
             "name": _network_name(real),
             "sha256": real.made_by.get("network_sha256", ""),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from foleycli.evaluation.catalogue import METRICS
 from foleycli.evaluation.partners import ScoredFile, clip_means
 from foleycli.evaluation.report import Difference
 from foleycli.evaluation.samples import EMBEDDING, Samples
@@ -17,17 +18,24 @@ FEWEST = 2
 
 
 def distance_difference(
-    real: Samples, first: Samples, second: Samples, names: tuple[str, str], options: Options
+    real: Samples,
+    first: Samples,
+    second: Samples,
+    names: tuple[str, str],
+    options: Options,
+    clip_of: Mapping[str, str] | None = None,
 ) -> list[Difference]:
     """Compare two generated sets by their Frechet distances to the real one.
 
+    Where both have the same files, these change sides by clips: ``clip_of`` names each file's.
     An empty list where a set is too small for it: the figures themselves say so.
     """
     paired = first.ids == second.ids
+    clips = [(clip_of or {}).get(i, i) for i in first.ids] if paired else None
     try:
         embeddings = [samples.feature(EMBEDDING) for samples in (real, first, second)]
         found = frechet_permutation_test(
-            *embeddings, paired=paired, rounds=options.replicates, seed=options.seed
+            *embeddings, clips=clips, rounds=options.replicates, seed=options.seed
         )
     except ValueError:
         return []
@@ -56,7 +64,8 @@ def score_differences(
 ) -> list[Difference]:
     """Compare two systems in every score that both have by file.
 
-    Where both have the same clips, clips are paired, and those in which either score is undefined
+    Offsets are compared by how far they are from 0. Where both have the same clips, clips are
+    paired, and those in which either score is undefined
     are left out.
     """
     if not first or not second:
@@ -72,6 +81,8 @@ def score_differences(
         if min(len(a), len(b)) < FEWEST:
             continue
         values = [np.array(list(own.values())) for own in (a, b)]
+        if METRICS[key].better == "zero":  # early and late are both off
+            values = [np.abs(own) for own in values]
         test = permutation_test(
             *values, paired=paired, rounds=options.replicates, seed=options.seed
         )

@@ -7,7 +7,7 @@ synchrony the true sounds moved and shuffled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from foleycli.evaluation.pair_scores import CONTROLS
 from foleycli.evaluation.partners import (
     Partners,
     ScoredFile,
+    clips_of,
     find_partners,
     level_figures,
     mean_figures,
@@ -67,8 +68,8 @@ class Evaluation:
         Whether a file that cannot be measured ends it all.
     bins : dict
         NDB's bins by class; those missing are fitted, and put in.
-    explicit : bool
-        Whether the figures were asked for by name, so that those that cannot be had must be shown.
+    required : collection of str
+        Figures that were asked for by name: those that cannot be had must be shown.
     clip, informativity : optional
         Referees for pictures.
 
@@ -88,7 +89,7 @@ class Evaluation:
     allow_unpaired: bool = False
     strict: bool = False
     bins: dict[str, Bins] = field(default_factory=dict)
-    explicit: bool = False
+    required: Collection[str] = ()
     clip: ClipRanker | None = None
     informativity: InformativityJudge | None = None
 
@@ -96,9 +97,11 @@ class Evaluation:
         """Refuse what could only fail after everything was measured."""
         if not self.systems:
             raise ValueError("no generated set to compare")
+        if (self.clip or self.informativity) and not self.real.pictures:
+            raise ValueError("--clip and --informativity judge pictures, and these are none")
         for side in self.systems:
-            if side.name in (FLOOR, *CONTROLS) or side.name.startswith(BASELINE):
-                raise ValueError(f"a system cannot be called {side.name}; write --fake NAME=PATH")
+            if side.name in ("", FLOOR, *CONTROLS) or side.name.startswith(BASELINE):
+                raise ValueError(f"a system cannot be called {side.name!r}; write --fake NAME=PATH")
         for kind in self.baselines:
             if kind not in KINDS:
                 raise ValueError(f"--baseline {kind}: choose one of {', '.join(KINDS)}")
@@ -114,6 +117,9 @@ class System:
     ----------
     side : Side
     samples : Samples
+        With the classes of partners where files have none.
+    measured : Samples
+        As measured.
     partners : Partners or None
     unpaired : str
         Why there are no partners.
@@ -125,6 +131,7 @@ class System:
 
     side: Side
     samples: Samples
+    measured: Samples
     partners: Partners | None = None
     unpaired: str = ""
     baseline: bool = False
@@ -157,14 +164,16 @@ def evaluate(asked: Evaluation, each: Each = map, progress: StageProgress | None
         return measure(side, asked.network, each, partial(tell, f"measuring {side.name}"))
 
     real = measured(asked.real)
-    systems = [System(side, measured(side)) for side in asked.systems]
+    sets = [(side, measured(side)) for side in asked.systems]
+    systems = [System(side, samples, samples) for side, samples in sets]
     _require_alike(real, systems)
     failures = _failures(real, systems)
     _refuse_failures(asked, failures)
     with TemporaryDirectory(prefix="foley-") as folder:
         for kind in asked.baselines:
             side = _baseline(kind, asked, real, Path(folder), partial(tell, f"making {kind}"))
-            systems.append(System(side, measured(side), baseline=True))
+            made = measured(side)
+            systems.append(System(side, made, made, baseline=True))
         for system in systems:
             _find_partners(real, system, asked)
         sides = {system.side.name: system.side for system in systems}
@@ -179,7 +188,8 @@ def evaluate(asked: Evaluation, each: Each = map, progress: StageProgress | None
         if system.side.pictures and (asked.clip or asked.informativity):
             figures += _judged(real, system, asked, partial(tell, "judging pictures"))
         tell("comparing", done, len(systems) + 1)
-    figures += floor_figures(real, len(systems[0].samples), options)
+    of_floor = replace(options, bins_by_class={n: len(b.counts) for n, b in asked.bins.items()})
+    figures += floor_figures(real, len(systems[0].samples), of_floor)
     for name in CONTROLS:
         figures += mean_figures([row for row in controls if row.system == name], options)
     figures += missing_figures(figures, systems, asked)
@@ -253,7 +263,8 @@ def _require_alike(real: Samples, systems: Sequence[System]) -> None:
 def _figures(real: Samples, system: System, asked: Evaluation) -> list[Figure]:
     """All figures of one system."""
     name, options = system.side.name, asked.options
-    figures = set_figures(real, system.samples, name, options, asked.bins)
+    clips = clips_of(real, system.samples, system.partners)
+    figures = set_figures(real, system.samples, name, options, asked.bins, clips)
     if system.partners:
         figures += retrieval_figures(system.partners, name, options)
     if system.rows:
@@ -282,7 +293,10 @@ def _differences(real: Samples, systems: Sequence[System], options: Options) -> 
     for other in others:
         names = first.side.name, other.side.name
         if "fd" in options.metrics:
-            found += distance_difference(real, first.samples, other.samples, names, options)
+            clip_of = {row.id: row.clip for row in first.rows}
+            found += distance_difference(
+                real, first.samples, other.samples, names, options, clip_of
+            )
         if "accuracy_micro" in options.metrics:
             answered = [answered_rows(s.samples, s.rows, s.side.name) for s in (first, other)]
             found += score_differences(answered[0], answered[1], options)

@@ -25,10 +25,10 @@ from foleycli.metrics.phase_coherence import phase_coherence
 from foleycli.metrics.soundness import soundness
 from foleycli.sound_embedding import SoundEmbedder
 
-FORMAT = 1  # of what is measured: sets of another one do not compare
+FORMAT = 2  # of what is measured: sets of another one do not compare
 NDB_FRONT_END = "log-mel-mini"
 NDB_SIZE = 64  # rows and columns
-STEREO = 2
+STEREO, SURROUND = 2, 6  # channels
 
 Waveform = NDArray[np.float32]
 
@@ -80,8 +80,8 @@ class SoundMeasurer:
         levels: dict[str, float | None] = dict(_checks(channels, rate_hz))
         # Of more than two channels, which may be left out is told by their names in the file.
         mono = channels.mean(axis=0) if len(channels) <= STEREO else read_audio(path)[0]
+        loud = loudness(channels if len(channels) <= SURROUND else mono, rate_hz)
         del channels
-        loud = loudness(mono, rate_hz)
         levels |= {"loudness_lufs": loud.integrated_lufs, "true_peak_dbtp": loud.true_peak_dbtp}
         phase = phase_coherence(resample(mono, rate_hz, RAINBOWGRAM_RATE_HZ))
         levels |= {

@@ -4,10 +4,12 @@
   for ``onset_...`` and ``peak_iou_...``, librosa's for the published figures. MMAudio's targets are
   times that people annotated; here they are librosa's onsets of the real sound, default settings.
 - For synchrony the caller has cut the sound to the real one's length, or put silence after it.
-  ``lsd`` (at 22,050 Hz, of what both have) and ``phase_distance`` (at 16 kHz) take it as it is.
+  ``lsd`` (at 22,050 Hz, of what both have,
+  which must be half of the longer one) and ``phase_distance`` (at 16 kHz) take it as it is.
 - A figure is None where it is undefined: neither sound has an onset, nothing moves, a sound is
   shorter than the metric's least. Onsets in one sound alone make ``onset_f_...`` 0.
-- ``onset_offset_ms`` is the median over the hits within 100 ms.
+- ``onset_offset_ms`` and ``onset_abs_offset_ms`` are medians over the hits within 100 ms: a sound
+  further off has no hits, or those of other onsets, so read them beside F.
 """
 
 from __future__ import annotations
@@ -80,13 +82,14 @@ def _measured(
 def _onsets(real: HeardSound, made: HeardSound) -> Values:
     (wanted_s, _), (got_s, strengths) = real.onsets, made.onsets
     if not len(wanted_s) and not len(got_s):
-        return (None,) * (len(WINDOWS_MS) + 4)
+        return (None,) * (len(WINDOWS_MS) + 5)
     scores = {ms: onset_score(wanted_s, got_s, ms / 1000) for ms in WINDOWS_MS}
     return (
         *(score.f for score in scores.values()),
         scores[50].precision,
         scores[50].recall,
         _milliseconds(scores[100].median_offset_s),
+        _milliseconds(scores[100].median_abs_offset_s),
         average_precision(wanted_s, got_s, strengths, 0.1),
     )
 
@@ -132,6 +135,9 @@ def _envelope(real: HeardSound, made: HeardSound) -> Values:
 
 
 def _lsd(real: HeardSound, made: HeardSound) -> Values:
+    shorter, longer = sorted((len(real.fine), len(made.fine)))
+    if shorter < _LEAST_SHARED * longer:
+        return (None,)
     return (log_spectral_distance(real.fine, made.fine),)
 
 
@@ -161,11 +167,13 @@ def _milliseconds(time_s: float | None) -> float | None:
     return None if time_s is None else 1000 * time_s
 
 
+_LEAST_SHARED = 0.5
 _CHANCE = "onset_chance_f_50"  # alone in needing a seed
 _SYNC: Measures[HeardSound] = {
     (
         *(f"onset_f_{ms}" for ms in WINDOWS_MS),
-        *("onset_precision_50", "onset_recall_50", "onset_offset_ms", "onset_ap_100"),
+        *("onset_precision_50", "onset_recall_50", "onset_offset_ms"),
+        *("onset_abs_offset_ms", "onset_ap_100"),
     ): _onsets,
     ("condfoleygen_count", "condfoleygen_accuracy", "condfoleygen_ap"): _condfoleygen,
     ("syncfusion_count", "syncfusion_accuracy", "syncfusion_ap"): _syncfusion,

@@ -15,6 +15,7 @@ from foleycli.evaluation.samples import EMBEDDING, LOGITS, UNNAMED, Samples
 from foleycli.evaluation.set_figures import Options, attempt, mean_figure
 from foleycli.metrics.divergence import Activation, divergence
 from foleycli.metrics.pairing import Pairing, pair_key, pair_stems
+from foleycli.metrics.resampling import Clips
 from foleycli.metrics.retrieval import retrieve_pairs
 
 RANKS = (1, 5, 10)
@@ -107,6 +108,17 @@ def find_partners(real: Samples, generated: Samples, *, allow_unpaired: bool = F
 def _but(left: Sequence[str], failed: Sequence[str]) -> tuple[str, ...]:
     known = {*failed, *map(pair_key, failed)}
     return tuple(stem for stem in left if stem not in known and pair_key(stem) not in known)
+
+
+def clips_of(real: Samples, generated: Samples, partners: Partners | None) -> Clips | None:
+    """Say which files belong together; None where no two do."""
+    of_generated = [f"{UNNAMED}{pair_key(i)}" for i in generated.ids]
+    if partners is not None:
+        for clip, row in zip(partners.clips, partners.pairing.generated, strict=True):
+            of_generated[row] = clip
+    elif len(set(of_generated)) == len(of_generated):
+        return None
+    return Clips(real.ids, of_generated)
 
 
 def with_labels_of_partners(generated: Samples, partners: Partners | None) -> Samples:

@@ -15,14 +15,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from foleycli.evaluation.catalogue import METRICS
-from foleycli.evaluation.report import ALL, Figure, Report
+from foleycli.evaluation.report import ALL, Difference, Figure, Report
 
 CSV_COLUMNS = (
     *("metric", "title", "unit", "better", "system", "role", "class"),
-    *("value", "low", "high", "spread", "count", "note"),
+    *("value", "low", "high", "spread", "count", "p_value", "note"),
 )
 _PER_FILE_FIRST = ("system", "id", "label")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet compute a cell
+_FORMULA = ("=", "+", "-", "@", "\t")  # what makes a spreadsheet compute a cell
 
 
 def as_dict(report: Report) -> dict[str, Any]:
@@ -64,9 +64,13 @@ def as_dict(report: Report) -> dict[str, Any]:
 def as_csv(report: Report) -> str:
     """Write every figure as a line of :data:`CSV_COLUMNS`; a class that is empty means all.
 
+    Differences of systems are lines too, of the role ``difference``, with their p-values.
+
     Text that a spreadsheet would take for a formula has a single quote before it, as ``'+40 ms``.
     """
-    return csv_text(CSV_COLUMNS, (_figure(figure, report) for figure in _ordered(report)))
+    lines = [_figure(figure, report) for figure in _ordered(report)]
+    lines += [_difference(difference) for difference in report.differences]
+    return csv_text(CSV_COLUMNS, lines)
 
 
 def per_file_rows(report: Report, form: Literal["jsonl", "csv"]) -> str:
@@ -136,6 +140,7 @@ def _figure(figure: Figure, report: Report) -> dict[str, Any]:
         "title": metric.title,
         "unit": metric.unit,
         "better": metric.better,
+        "about": metric.about,
         "system": figure.system,
         "role": "system" if figure.system in report.systems else "reference",
         "class": figure.label,
@@ -148,10 +153,27 @@ def _figure(figure: Figure, report: Report) -> dict[str, Any]:
     }
 
 
+def _difference(difference: Difference) -> dict[str, Any]:
+    metric = METRICS[difference.metric]
+    return {
+        "metric": metric.key,
+        "title": metric.title,
+        "unit": metric.unit,
+        "better": metric.better,
+        "system": f"{difference.first} less {difference.second}",
+        "role": "difference",
+        "class": ALL,
+        "value": plain_value(difference.difference),
+        "p_value": plain_value(difference.p_value),
+        "note": f"{'paired' if difference.paired else 'unpaired'} permutation test",
+    }
+
+
 def _csv_cell(value: Any) -> str:
     value = plain_value(value)
     if value is None:
         return ""
     if isinstance(value, str):
+        value = value.replace("\r", " ")  # which ends a line for some readers, quoted or not
         return f"'{value}" if value.startswith(_FORMULA) else value
     return repr(value)

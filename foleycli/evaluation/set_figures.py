@@ -5,10 +5,11 @@ A figure that cannot be had from these sets has no value, and a note says why in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from foleycli.evaluation.report import ALL, Figure
 from foleycli.evaluation.samples import EMBEDDING, LOGITS, SPECTROGRAM, Samples
@@ -18,13 +19,15 @@ from foleycli.metrics.frechet_sampling import frechet_infinity, frechet_interval
 from foleycli.metrics.inception_score import inception_score, inception_score_interval
 from foleycli.metrics.kernel_distance import kernel_distance
 from foleycli.metrics.neighbours import neighbourhoods
-from foleycli.metrics.resampling import Interval, bootstrap_mean, wilson_interval
+from foleycli.metrics.resampling import Clips, Interval, bootstrap_mean, wilson_interval
 from foleycli.metrics.retrieval import label_accuracy
 from foleycli.metrics.two_sample import two_sample_test
 
 DEFAULT_BINS = 50
 SAMPLES_A_BIN = 20  # real samples that a bin needs on average for its test to find anything
 FEWEST_BINS = 5
+FILES_A_CLASS = 10  # that a split of the Inception Score should have
+SAMPLES_A_DIMENSION = 3  # under this the corrections of distances no longer hold
 FEWEST_OF_A_CLASS = 20  # under it no bin could be told apart
 
 
@@ -45,6 +48,8 @@ class Options:
         Of the Inception Score.
     bins : int or None
         k of NDB; None takes 50, and fewer where real samples are too few for them.
+    bins_by_class : mapping
+        k of single classes, which comes first.
     """
 
     metrics: Collection[str]
@@ -53,6 +58,7 @@ class Options:
     seed: int = 0
     splits: int = 10
     bins: int | None = None
+    bins_by_class: Mapping[str, int] = field(default_factory=dict)
 
 
 def set_figures(
@@ -61,6 +67,7 @@ def set_figures(
     system: str,
     options: Options,
     bins: dict[str, Bins] | None = None,
+    clips: Clips | None = None,
 ) -> list[Figure]:
     """Compare a generated set with the real one.
 
@@ -72,9 +79,11 @@ def set_figures(
         Column of the figures.
     bins : dict, optional
         NDB's bins by class: those that are missing are fitted to the real set and put in.
+    clips : Clips, optional
+        Which files belong together; None where all are independent.
     """
     bins = {} if bins is None else bins
-    both = _Both(real, generated, options)
+    both = _Both(real, generated, options, clips)
     figures: list[Figure] = []
     for keys, compute in (
         (("is", "is_corrected"), lambda: scores(generated, options)),
@@ -118,30 +127,37 @@ class _Both:
     real: Samples
     generated: Samples
     options: Options
+    clips: Clips | None
 
     @property
-    def embeddings(self) -> tuple[np.ndarray, np.ndarray]:
+    def embeddings(self) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         return self.real.feature(EMBEDDING), self.generated.feature(EMBEDDING)
 
     def frechet(self) -> list[Figure]:
         distance = frechet_distance(*self.embeddings)
-        return [Figure("fd", "", distance, count=len(self.generated))]
+        sizes = f"{len(self.generated)} files against {len(self.real)}"
+        return [Figure("fd", "", distance, count=len(self.generated), note=sizes)]
 
     def frechet_corrected(self) -> list[Figure]:
         o = self.options
         found = frechet_interval(
-            *self.embeddings, level=o.level, replicates=o.replicates, seed=o.seed
+            *self.embeddings, level=o.level, replicates=o.replicates, seed=o.seed, clips=self.clips
         )
-        return [interval_figure("fd_corrected", found, len(self.generated))]
+        needed = SAMPLES_A_DIMENSION * self.embeddings[0].shape[1]
+        few = min(len(self.real), len(self.generated)) < needed
+        note = f"still too large: {needed} files would be needed" if few else ""
+        return [replace(interval_figure("fd_corrected", found, len(self.generated)), note=note)]
 
     def frechet_infinity(self) -> list[Figure]:
-        found = frechet_infinity(*self.embeddings, seed=self.options.seed)
-        return [Figure("fd_infinity", "", found.value, count=len(self.generated))]
+        found = frechet_infinity(*self.embeddings, seed=self.options.seed, clips=self.clips)
+        spread, count = found.spread, len(self.generated)
+        return [Figure("fd_infinity", "", found.value, spread=spread, count=count)]
 
     def kernel(self) -> list[Figure]:
-        found = kernel_distance(*self.embeddings, level=self.options.level)
+        found = kernel_distance(*self.embeddings, level=self.options.level, clips=self.clips)
         figure = interval_figure("kid", found.whole, len(self.generated))
-        return [replace(figure, spread=found.std_over_subsets)]
+        all_of_it = found.subset_size == max(map(len, self.embeddings))
+        return [replace(figure, spread=None if all_of_it else found.std_over_subsets)]
 
     def neighbours(self) -> list[Figure]:
         found = neighbourhoods(*self.embeddings)
@@ -151,7 +167,8 @@ class _Both:
         ]
 
     def two_sample(self) -> list[Figure]:
-        found = two_sample_test(*self.embeddings, level=self.options.level, seed=self.options.seed)
+        o = self.options
+        found = two_sample_test(*self.embeddings, level=o.level, seed=o.seed, clips=self.clips)
         return [interval_figure("two_sample", found.accuracy, found.count)]
 
 
@@ -163,8 +180,11 @@ def scores(samples: Samples, options: Options) -> list[Figure]:
     corrected = inception_score_interval(
         logits, level=options.level, replicates=options.replicates, seed=options.seed
     )
+    least = FILES_A_CLASS * logits.shape[1]
+    small = found.smallest_split < least
+    note = f"splits of {found.smallest_split} files are too small, see corrected" if small else ""
     return [
-        Figure("is", "", found.mean, spread=found.std_over_splits, count=len(logits)),
+        Figure("is", "", found.mean, spread=found.std_over_splits, count=len(logits), note=note),
         interval_figure("is_corrected", corrected, len(logits)),
     ]
 
@@ -196,6 +216,8 @@ def ndb(real: Samples, generated: Samples, options: Options, bins: dict[str, Bin
     if not by_class:
         by_class = [list(_ndb_of(ALL, real, generated, options, bins))]
         note = f"of all files together: there are only {' and '.join(notes)}" if notes else ""
+    ks = sorted({len(own.counts) for label, own in bins.items() if label in (shared or [ALL])})
+    note = "; ".join(filter(None, [f"k = {' to '.join(map(str, {ks[0], ks[-1]}))}", note]))
     figures = []
     for column in zip(*by_class, strict=True):
         mean = float(np.mean([figure.value for figure in column]))
@@ -213,17 +235,19 @@ def _ndb_of(
     label: str, real: Samples, generated: Samples, options: Options, bins: dict[str, Bins]
 ) -> Iterator[Figure]:
     if label not in bins:
-        k = bins_for(len(real), options.bins)
+        k = options.bins_by_class.get(label) or bins_for(len(real), options.bins)
         bins[label] = fit_bins(real.feature(SPECTROGRAM), k, seed=options.seed)
     found = different_bins(bins[label], generated.feature(SPECTROGRAM))
     k = len(bins[label].counts)
+    unsure = f"{found.unreliable} bins expect under 5 files" if found.unreliable else ""
     for metric, value in (
         ("ndb", found.ndb),
         ("ndb_share", found.ndb / k),
         ("ndb_exact", found.ndb_holm),
         ("jsd", found.divergence),
     ):
-        yield Figure(metric, "", float(value), count=len(generated), label=label)
+        count = len(generated)
+        yield Figure(metric, "", float(value), count=count, label=label, note=unsure)
 
 
 def accuracy(samples: Samples, options: Options) -> list[Figure]:
@@ -286,17 +310,19 @@ def answers(samples: Samples) -> list[str]:
 
 
 def _macro(hits: np.ndarray, meant: Sequence[str], options: Options) -> Figure:
-    """Mean over classes; its interval is drawn from Jeffreys' posteriors of the classes."""
+    """Mean over classes; its interval puts Wilson's of the classes together (MOVER).
+
+    G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures", 2008.
+    """
     labels = np.array(meant)
-    own = [hits[labels == label] for label in sorted(set(meant))]
-    value = float(np.mean([right.mean() for right in own]))
-    rng = np.random.default_rng(options.seed)
-    drawn = np.mean(
-        [rng.beta(r.sum() + 0.5, (~r).sum() + 0.5, options.replicates) for r in own], axis=0
-    )
-    low, high = np.quantile(drawn, [(1 - options.level) / 2, (1 + options.level) / 2])
-    low, high = min(float(low), value), max(float(high), value)
-    return Figure("accuracy", "", value, low, high, count=len(hits))
+    shares = [
+        wilson_interval(int(own.sum()), len(own), options.level)
+        for own in (hits[labels == label] for label in sorted(set(meant)))
+    ]
+    value = float(np.mean([share.estimate for share in shares]))
+    below = np.sqrt(sum((share.estimate - share.low) ** 2 for share in shares)) / len(shares)
+    above = np.sqrt(sum((share.high - share.estimate) ** 2 for share in shares)) / len(shares)
+    return Figure("accuracy", "", value, value - below, value + above, count=len(hits))
 
 
 def mean_figure(

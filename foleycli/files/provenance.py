@@ -29,6 +29,8 @@ _PACKAGES = (
     "numpy",
     "scipy",
     "librosa",
+    "pyloudnorm",
+    "scikit-learn",
     "av",
     "soundfile",
     "opencv-python-headless",

@@ -156,11 +156,13 @@ def mmaudio(
     sound = heard.astype(np.float64)
     levels = (sound - sound.min()) / (np.ptp(sound) + 1e-6)
     found = _walk(wanted, onsets, levels, delta, drifting=True)
-    counted = sum(found.labels) + int(np.count_nonzero(found.scores))  # F1 takes scores above 0
+    # F1 takes scores above 0: a hit of confidence 0 is none.
+    true = sum(label * (score > 0) for label, score in zip(found.labels, found.scores, strict=True))
+    counted = sum(found.labels) + int(np.count_nonzero(found.scores))
     return MMAudioScore(
         found.hits / max(len(wanted), 1),
         label_average_precision(found.labels, found.scores),
-        2 * found.hits / max(counted, 1) if found.labels else None,
+        2 * true / max(counted, 1) if found.labels else None,
     )
 
 

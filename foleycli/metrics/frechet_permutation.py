@@ -9,6 +9,8 @@ samples make both distances too large by as much, so that their bias cancels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +31,7 @@ def frechet_permutation_test(
     first: Features,
     second: Features,
     *,
-    paired: bool,
+    clips: Sequence[str] | None = None,
     rounds: int = 1000,
     seed: int = 0,
 ) -> Comparison:
@@ -39,9 +41,9 @@ def frechet_permutation_test(
     ----------
     real, first, second : (n, d), (m, d), (k, d) float
         At least 3 of each.
-    paired : bool
-        Row i of both generated sets stands for one clip: rows then change sides by pairs, and
-        ``m = k``. Otherwise all rows are dealt anew.
+    clips : m str, optional
+        The clip that row i of both generated sets belongs to: rows then change sides by clips, and
+        ``m = k``. Without it all rows are dealt anew.
     rounds, seed : int
 
     Returns
@@ -57,15 +59,16 @@ def frechet_permutation_test(
     """
     reference, a = two_feature_matrices(real, first, least=3)
     _, b = two_feature_matrices(real, second, least=3)
-    if paired and len(a) != len(b):
-        raise ValueError(f"paired sets differ in number: {len(a)} and {len(b)}")
+    if clips is not None and not len(a) == len(b) == len(clips):
+        raise ValueError(f"paired sets differ in number: {len(a)} and {len(b)}, {len(clips)} clips")
     rows = np.concatenate([a, b])
     side = np.repeat([1, 0], [len(a), len(b)])  # which rows are the first system's
-    if not paired:
+    if clips is None:
         order = canonical_order(rows)
         rows, side = rows[order], side[order]
     resampled = ResampledDistance(in_canonical_order(reference), rows)
     whole = np.ones(len(reference), np.int64)
+    number_of = np.unique(clips or [], return_inverse=True)[1]
     rng = np.random.default_rng(seed)
 
     def difference(mine: NDArray[np.int64]) -> float:
@@ -75,8 +78,8 @@ def frechet_permutation_test(
     rounding = _ROUNDING * sum(float(energies.mean()) for energies in resampled.energies)
     as_far = 0
     for _ in range(rounds):
-        if paired:
-            kept = rng.integers(0, 2, len(a))
+        if clips is not None:
+            kept = rng.integers(0, 2, number_of.max() + 1)[number_of]
             mine = np.concatenate([kept, 1 - kept])
         else:
             mine = rng.permutation(side)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from foleycli.metrics.feature_matrix import Features, in_canonical_order, two_feature_matrices
 from foleycli.metrics.frechet import trace_of_root
-from foleycli.metrics.resampling import Interval
+from foleycli.metrics.resampling import Clips, Interval
 
 Matrix = NDArray[np.float64]
 Counts = NDArray[np.integer]
@@ -40,6 +40,7 @@ def frechet_interval(
     level: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
+    clips: Clips | None = None,
 ) -> Interval:
     """Bias-corrected Frechet distance with its basic bootstrap interval.
 
@@ -49,6 +50,8 @@ def frechet_interval(
         At least 3 of each.
     level : float
     replicates, seed : int
+    clips : Clips, optional
+        Where rows of the two sets belong together: see :func:`frechet_replicates`.
 
     Returns
     -------
@@ -61,16 +64,23 @@ def frechet_interval(
     ValueError
         When a set is too small, not finite or not as wide as the other.
     """
-    first, second = _prepared(real, generated)
+    first, second = two_feature_matrices(real, generated, least=3)
+    if clips is None:
+        first, second = in_canonical_order(first), in_canonical_order(second)
     whole = ResampledDistance(first, second)
     distance = whole.between(np.ones(len(first), np.int64), np.ones(len(second), np.int64))
-    drawn = frechet_replicates(first, second, replicates=replicates, seed=seed)
+    drawn = frechet_replicates(first, second, replicates=replicates, seed=seed, clips=clips)
     low, high = 2 * distance - np.quantile(drawn, [(1 + level) / 2, (1 - level) / 2])
     return Interval(float(2 * distance - drawn.mean()), float(low), float(high), level)
 
 
 def frechet_replicates(
-    real: Features, generated: Features, *, replicates: int = 1000, seed: int = 0
+    real: Features,
+    generated: Features,
+    *,
+    replicates: int = 1000,
+    seed: int = 0,
+    clips: Clips | None = None,
 ) -> NDArray[np.float64]:
     """Frechet distances of both sets resampled with replacement.
 
@@ -82,6 +92,10 @@ def frechet_replicates(
     real, generated : (n, d), (m, d) float
         At least 3 of each.
     replicates, seed : int
+    clips : Clips, optional
+        Clips are drawn then, with all their rows on both sides. Without it the sides are drawn
+        independently, which is wrong for sounds made for the real clips: what the two sides share
+        would be taken for distance, and the correction would take off too much.
 
     Returns
     -------
@@ -92,15 +106,25 @@ def frechet_replicates(
     ValueError
         When a set is too small, not finite or not as wide as the other.
     """
-    first, second = _prepared(real, generated)
+    first, second = two_feature_matrices(real, generated, least=3)
+    if clips is None:
+        first, second = in_canonical_order(first), in_canonical_order(second)
+        counts = [
+            _draw(np.random.default_rng([seed, stream]), len(matrix), replicates)
+            for stream, matrix in enumerate((first, second))
+        ]
+    else:
+        of_first, of_second, count = clips.numbers()
+        drawn = _draw(np.random.default_rng([seed, 2]), count, replicates)
+        counts = [drawn[:, of_first], drawn[:, of_second]]
     resampled = ResampledDistance(first, second)
-    draws = [
-        np.random.default_rng([seed, stream]).multinomial(
-            len(matrix), np.full(len(matrix), 1 / len(matrix)), replicates
-        )
-        for stream, matrix in enumerate((first, second))
-    ]
-    return np.array([resampled.between(a, b) for a, b in zip(*draws, strict=True)])
+    pairs = [(a, b) for a, b in zip(*counts, strict=True) if min(a.sum(), b.sum()) > 1]
+    return np.array([resampled.between(a, b) for a, b in pairs])
+
+
+def _draw(rng: np.random.Generator, count: int, replicates: int) -> NDArray[np.int64]:
+    """(replicates, count) how often each is drawn."""
+    return rng.multinomial(count, np.full(count, 1 / count), replicates)
 
 
 @dataclass(frozen=True)
@@ -115,11 +139,14 @@ class FrechetInfinity:
         Squared units of the features, for ``1 / share``.
     r_squared : float
         Share of the variance that the line explains.
+    spread : float
+        Standard deviation of the value over draws of the subsets.
     shares, distances : (points,) float64
-        Share of the samples in each subset, and its distance.
+        Share of the samples in each subset, and its distance: the mean over draws.
     """
 
     value: float
+    spread: float
     slope: float
     r_squared: float
     shares: NDArray[np.float64]
@@ -132,8 +159,10 @@ def frechet_infinity(
     *,
     both_sides: bool = True,
     points: int = 15,
+    draws: int = 8,
     smallest: float = 1 / 3,
     seed: int = 0,
+    clips: Clips | None = None,
 ) -> FrechetInfinity:
     """Frechet distance extrapolated to infinitely many samples.
 
@@ -147,10 +176,14 @@ def frechet_infinity(
         Take subsets of the real set too, which removes its bias as well. False keeps the real set
         whole, as Chong and Forsyth and fadtk do.
     points : int
-        Subsets, the whole included; at least 3.
+        Sizes of subsets, the whole included; at least 3.
+    draws : int
+        Subsets of each size.
     smallest : float
         Share of the samples in the smallest.
     seed : int
+    clips : Clips, optional
+        Subsets are of clips then, with all their rows on both sides.
 
     Raises
     ------
@@ -158,7 +191,9 @@ def frechet_infinity(
         When the smallest subset would hold under 3 samples, there are fewer than 3 points, or the
         features are not as :func:`frechet_interval` needs them.
     """
-    first, second = _prepared(real, generated)
+    first, second = two_feature_matrices(real, generated, least=3)
+    if clips is None:
+        first, second = in_canonical_order(first), in_canonical_order(second)
     if points < 3 or not 0 < smallest < 1:
         raise ValueError(f"need 3 points or more and a share in (0, 1): {points}, {smallest}")
     if smallest * min(len(first), len(second)) < 3:
@@ -166,20 +201,26 @@ def frechet_infinity(
     resampled = ResampledDistance(first, second)
     rng = np.random.default_rng(seed)
     inverse = np.linspace(1, 1 / smallest, points)
-    distances = np.array(
-        [
-            resampled.between(
-                _subset(rng, len(first), 1 / step if both_sides else 1.0),
-                _subset(rng, len(second), 1 / step),
-            )
-            for step in inverse
-        ]
-    )
+
+    def distance(share: float) -> float:
+        if clips is None:
+            of_real = _subset(rng, len(first), share if both_sides else 1.0)
+            return resampled.between(of_real, _subset(rng, len(second), share))
+        of_first, of_second, count = clips.numbers()
+        kept = _subset(rng, count, share)
+        of_real = kept[of_first] if both_sides else np.ones(len(first), np.int64)
+        return resampled.between(of_real, kept[of_second])
+
+    drawn = np.array([[distance(1 / step) for step in inverse] for _ in range(draws)])
+    values = np.polyfit(inverse, drawn.T, 1)[1]
+    distances = drawn.mean(axis=0)
     slope, value = np.polyfit(inverse, distances, 1)
     residual = distances - (value + slope * inverse)
     total = ((distances - distances.mean()) ** 2).sum()
     r_squared = 1 - float((residual**2).sum() / total) if total else 1.0
-    return FrechetInfinity(float(value), float(slope), r_squared, 1 / inverse, distances)
+    return FrechetInfinity(
+        float(value), float(values.std()), float(slope), r_squared, 1 / inverse, distances
+    )
 
 
 class ResampledDistance:
@@ -236,8 +277,3 @@ def _subset(rng: np.random.Generator, total: int, share: float) -> Counts:
     counts = np.zeros(total, np.int64)
     counts[rng.choice(total, round(share * total), replace=False)] = 1
     return counts
-
-
-def _prepared(real: Features, generated: Features) -> tuple[Matrix, Matrix]:
-    first, second = two_feature_matrices(real, generated, least=3)
-    return in_canonical_order(first), in_canonical_order(second)

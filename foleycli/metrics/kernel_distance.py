@@ -18,10 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from foleycli.metrics.feature_matrix import Features, in_canonical_order, two_feature_matrices
-from foleycli.metrics.resampling import Interval
+from foleycli.metrics.feature_matrix import Features, canonical_order, two_feature_matrices
+from foleycli.metrics.resampling import Clips, Interval
 
 Matrix = NDArray[np.float64]
+Numbers = NDArray[np.intp]
+_FEWEST_CLIPS = 3
 _BLOCK_ROWS = 1024
 
 
@@ -62,6 +64,7 @@ def kernel_distance(
     size: int = 1000,
     level: float = 0.95,
     seed: int = 2020,
+    clips: Clips | None = None,
 ) -> KernelDistance:
     """Kernel distance from all pairs and averaged over subsets.
 
@@ -77,13 +80,17 @@ def kernel_distance(
     level : float
     seed : int
         Of the subsets (NumPy's ``RandomState``).
+    clips : Clips, optional
+        The jackknife then leaves out clips, with all their rows on both sides; there must be 3.
 
     Raises
     ------
     ValueError
         When a set or the subsets are too small, or features not finite or of unequal width.
     """
-    x, y = map(in_canonical_order, two_feature_matrices(real, generated, least=3))
+    x, y = two_feature_matrices(real, generated, least=3)
+    orders = canonical_order(x), canonical_order(y)
+    x, y = x[orders[0]], y[orders[1]]
     size = min(size, len(x), len(y))
     if size < 2 or subsets < 1:
         raise ValueError(f"need subsets of 2 samples or more, got {subsets} of {size}")
@@ -96,7 +103,13 @@ def kernel_distance(
     yy, _, yy_subsets = _kernel_sums(y, y, chosen_y, chosen_y, same=True)
     xy, yx, xy_subsets = _kernel_sums(x, y, chosen_x, chosen_y)
     averages = (xx_subsets + yy_subsets) / (size * (size - 1)) - 2 * xy_subsets / size**2
-    return KernelDistance(_all_pairs(xx, yy, xy, yx, level), averages, size)
+    whole = _all_pairs(xx, yy, xy, yx, level)
+    if clips is not None:
+        *numbers, count = clips.numbers()
+        of_x, of_y = (own[order] for own, order in zip(numbers, orders, strict=True))
+        error = _error_by_clips(x, y, of_x, of_y, count, (xx, yy, xy, yx))
+        whole = _interval(whole.estimate, error, level)
+    return KernelDistance(whole, averages, size)
 
 
 def _all_pairs(xx: Matrix, yy: Matrix, xy: Matrix, yx: Matrix, level: float) -> Interval:
@@ -107,8 +120,55 @@ def _all_pairs(xx: Matrix, yy: Matrix, xy: Matrix, yx: Matrix, level: float) -> 
     without_x = (sums[0] - 2 * xx) / ((n - 1) * (n - 2)) - 2 * (sums[2] - xy) / ((n - 1) * m)
     without_y = (sums[1] - 2 * yy) / ((m - 1) * (m - 2)) - 2 * (sums[2] - yx) / (n * (m - 1))
     variance = (n - 1) * without_x.var() + (m - 1) * without_y.var()
-    reach = float(ndtri((1 + level) / 2) * np.sqrt(variance))
-    return Interval(float(estimate), float(estimate - reach), float(estimate + reach), level)
+    return _interval(float(estimate), float(np.sqrt(variance)), level)
+
+
+def _interval(estimate: float, error: float, level: float) -> Interval:
+    reach = float(ndtri((1 + level) / 2)) * error
+    return Interval(estimate, estimate - reach, estimate + reach, level)
+
+
+def _error_by_clips(
+    x: Matrix, y: Matrix, of_x: Numbers, of_y: Numbers, count: int, sums: tuple[Matrix, ...]
+) -> float:
+    """Jackknife's standard error where whole clips are left out, on both sides.
+
+    What is left of a sum of kernels without a clip is the sum less the clip's rows and columns,
+    and its own block, which those hold twice, added once.
+    """
+    if count < _FEWEST_CLIPS:
+        raise ValueError(f"the jackknife over clips needs {_FEWEST_CLIPS} of them, got {count}")
+    xx, yy, xy, yx = sums
+    n = len(x) - np.bincount(of_x, minlength=count)
+    m = len(y) - np.bincount(of_y, minlength=count)
+
+    def of_clips(numbers: Numbers, values: Matrix) -> Matrix:
+        return np.bincount(numbers, values, minlength=count).astype(np.float64)
+
+    in_xx = of_clips(of_x, _within(x, x, of_x, of_x, same=True))
+    in_yy = of_clips(of_y, _within(y, y, of_y, of_y, same=True))
+    in_xy = of_clips(of_x, _within(x, y, of_x, of_y))
+    left_xx = xx.sum() - 2 * of_clips(of_x, xx) + in_xx
+    left_yy = yy.sum() - 2 * of_clips(of_y, yy) + in_yy
+    left_xy = xy.sum() - of_clips(of_x, xy) - of_clips(of_y, yx) + in_xy
+    if min(n.min(), m.min()) < 2:
+        raise ValueError("a clip holds nearly all samples of a set")
+    without = left_xx / (n * (n - 1)) + left_yy / (m * (m - 1)) - 2 * left_xy / (n * m)
+    return float(np.sqrt((count - 1) * without.var()))
+
+
+def _within(
+    rows: Matrix, columns: Matrix, of_rows: Numbers, of_columns: Numbers, same: bool = False
+) -> Matrix:
+    """(n,) sums of each row's kernels with the columns of its own clip."""
+    found = np.zeros(len(rows))
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        block = slice(start, start + _BLOCK_ROWS)
+        kernel = (rows[block] @ columns.T / rows.shape[1] + 1) ** 3
+        if same:
+            np.fill_diagonal(kernel[:, start:], 0)
+        found[block] = (kernel * (of_rows[block, None] == of_columns)).sum(axis=1)
+    return found
 
 
 def _kernel_sums(

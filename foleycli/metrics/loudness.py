@@ -18,6 +18,8 @@ GATE_S = 0.4
 _STEPS_A_GATE = 4
 _OVERSAMPLING = 4
 _BLOCK = 1 << 17  # samples oversampled at a time
+_SURROUND = 6
+_LFE = 3  # among the channels of 5.1
 _MARGIN = 64  # further than the interpolator reaches
 
 
@@ -46,9 +48,11 @@ def loudness(waveform: NDArray[np.floating], rate_hz: int) -> Loudness:
 
     Parameters
     ----------
-    waveform : (samples,) float
-        Mono, full scale 1. Shorter than 0.4 s it is measured with silence after it up to 0.4 s,
-        which is what a momentary meter shows at most.
+    waveform : (samples,) or (channels, samples) float
+        Full scale 1; channels in the order left, right, centre, left and right surround, whose
+        energies the standard adds up, and of six the fourth is taken for the LFE and left out.
+        Shorter than 0.4 s it is measured with silence after it up to 0.4 s, which is what a
+        momentary meter shows at most.
     rate_hz : int
 
     Returns
@@ -58,13 +62,19 @@ def loudness(waveform: NDArray[np.floating], rate_hz: int) -> Loudness:
     Raises
     ------
     ValueError
-        When the waveform is not mono, is empty or is not finite.
+        When there are no channels or more than six, a channel is empty or not finite.
     """
-    require_sound(waveform)
-    sound = waveform.astype(np.float64)
+    channels = np.atleast_2d(waveform)
+    if channels.ndim != 2 or not 1 <= len(channels) <= _SURROUND:
+        raise ValueError(f"loudness is of 1 to {_SURROUND} channels, not of {waveform.shape}")
+    for channel in channels:
+        require_sound(channel)
+    if len(channels) == _SURROUND:
+        channels = np.delete(channels, _LFE, axis=0)
+    sound = channels.astype(np.float64)
     return Loudness(
         _integrated_lufs(sound, rate_hz),
-        _decibels(_true_peak(sound)),
+        _decibels(max(map(_true_peak, sound))),
         _decibels(float(np.abs(sound).max())),
         _decibels(float(np.sqrt((sound**2).mean()))),
     )
@@ -75,10 +85,11 @@ def _integrated_lufs(sound: NDArray[np.float64], rate_hz: int) -> float | None:
 
     gate = int(np.ceil(GATE_S * rate_hz))
     # The standard leaves an unfinished last block out; pyloudnorm would count it as a quiet one.
-    steps = len(sound) * _STEPS_A_GATE // gate
+    samples = sound.shape[1]
+    steps = samples * _STEPS_A_GATE // gate
     whole = -(-steps * gate // _STEPS_A_GATE)
-    kept = sound[:whole] if len(sound) >= gate else np.pad(sound, (0, gate - len(sound)))
-    lufs = float(pyloudnorm.Meter(rate_hz).integrated_loudness(kept))
+    kept = np.pad(sound, ((0, 0), (0, max(0, gate - samples))))[:, : max(whole, gate)]
+    lufs = float(pyloudnorm.Meter(rate_hz).integrated_loudness(kept.T))
     return lufs if np.isfinite(lufs) else None
 
 

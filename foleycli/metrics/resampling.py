@@ -8,8 +8,9 @@ E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Infere
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,22 @@ class Interval:
         """Refuse percents."""
         if not 0 < self.level < 1:
             raise ValueError(f"a level lies in (0, 1), got {self.level}; 0.95 is 95 percent")
+
+
+class Clips(NamedTuple):
+    """The clip that each row of two sets belongs to.
+
+    A generated sound resembles the real one of its clip, and samples of one clip resemble each
+    other: they are no independent draws. What resamples keeps the rows of a clip together.
+    """
+
+    real: Sequence[str]
+    generated: Sequence[str]
+
+    def numbers(self) -> tuple[NDArray[np.intp], NDArray[np.intp], int]:
+        """Give each row on either side its clip's number, and how many clips there are."""
+        names, numbers = np.unique([*self.real, *self.generated], return_inverse=True)
+        return numbers[: len(self.real)], numbers[len(self.real) :], len(names)
 
 
 @dataclass(frozen=True)

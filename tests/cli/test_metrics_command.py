@@ -176,7 +176,7 @@ def test_figure_asked_for_by_name_is_missed(foley_here, statistics: Path, sides:
     given = ("metrics", "--real", statistics, "--fake", sides / "near", "--json")
     done = foley_here(*given, "--metrics", "fd,onset_f_50")
     assert done.exit_code == 1
-    assert "onset_f_50 of near was not computed: needs the sounds themselves" in done.stderr
+    assert "onset_f_50 of near could not be had: needs the sounds themselves" in done.stderr
     assert figures_of(json.loads(done.stdout))["onset_f_50", "near"] is None
 
 

@@ -251,12 +251,11 @@ def test_without_partners_figures_of_sets_are_left(make_samples, kept) -> None:
     assert {f.metric for f in report.figures if f.system == "ours"} == {"fd", "accuracy_micro"}
     assert any("ours: no figures of pairs: no generated" in text for text in report.warnings)
     assert any("sets differ in size (real 10, ours 8)" in text for text in report.warnings)
-    explicit = evaluate(Evaluation(*sides, FEW, explicit=True))
+    explicit = evaluate(Evaluation(*sides, FEW, required=FEW.metrics))
     for key in ("mkl", "retrieval_r1"):
         figure = explicit.figure(key, "ours")
         assert figure.value is None
         assert figure.note.startswith("no generated sample has a real recording")
-    assert not any("no figures of pairs" in text for text in explicit.warnings)
 
 
 def test_files_without_partner_may_be_left_out(make_samples, kept) -> None:
@@ -276,13 +275,13 @@ def test_what_cannot_be_had_of_statistics_is_said_where_it_was_asked_for(
     bare = replace(real, levels={})
     wanted = frozenset({"lsd", "onset_f_50", "silent_files", "clip_r1", "av_align"})
     options = replace(OPTIONS, metrics=wanted)
-    asked = Evaluation(kept("recordings", bare), [kept("ours", bare)], options, explicit=True)
+    asked = Evaluation(kept("recordings", bare), [kept("ours", bare)], options, required=wanted)
     notes = {f.metric: f.note for f in evaluate(asked).figures if f.system == "ours"}
     assert notes.keys() == wanted
     assert notes["lsd"] == notes["onset_f_50"] == "needs the sounds themselves on both sides"
     assert notes["silent_files"] == "embeddings alone have no levels"
     assert notes["clip_r1"] == "needs pictures, and --clip or --informativity"
-    assert evaluate(replace(asked, explicit=False)).figures == []
+    assert evaluate(replace(asked, required=())).figures == []
 
 
 def test_sets_that_were_measured_differently_are_refused(make_samples, kept) -> None:
@@ -370,7 +369,7 @@ def test_without_logits_mkl_says_so(make_samples, kept) -> None:
     real = make_samples(6)
     bare = replace(real, features={"embedding": real.feature("embedding")})
     sides = kept("recordings", bare), [kept("ours", bare)]
-    report = evaluate(Evaluation(*sides, FEW, explicit=True))
+    report = evaluate(Evaluation(*sides, FEW, required=FEW.metrics))
     assert "logits" in report.figure("mkl", "ours").note
 
 
@@ -383,3 +382,27 @@ def test_the_manifest_of_given_embeddings_names_no_network_of_ours(make_samples,
 def test_an_evaluation_of_nothing_is_refused(make_samples, kept) -> None:
     with pytest.raises(ValueError):
         evaluate(Evaluation(kept("recordings", make_samples(6)), [], FEW))
+
+
+def test_what_a_reader_must_know_is_said(make_samples, kept) -> None:
+    real = make_samples(12)
+    ids = [f"{i}_sample_{k}" for i in real.ids for k in range(2)]
+    several = replace(make_samples(24, seed=1, ids=ids), sha256=("",) * 24)
+    same = {"embedding": np.ones_like(real.features["embedding"])}
+    sides = {
+        "several": several,
+        "copied": real,
+        "collapsed": replace(real, sha256=("",) * 12, features={**real.features, **same}),
+        "some": replace(make_samples(5, seed=1), sha256=("",) * 5),
+    }
+    asked = Evaluation(
+        kept("recordings", real), [kept(n, s) for n, s in sides.items()], FEW, allow_unpaired=True
+    )
+    told = evaluate(asked).warnings
+    for words in (
+        "several has several samples a clip",
+        "copied: 12 files are the same bytes as real ones",
+        "collapsed: all files have one embedding",
+        "some: figures of pairs leave out 7 real files without a generated one and 0",
+    ):
+        assert any(words in text for text in told), words

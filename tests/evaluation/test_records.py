@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foleycli.evaluation.catalogue import METRICS
 from foleycli.evaluation.records import CSV_COLUMNS, as_csv, as_dict, per_file_rows, plain_value
 from foleycli.evaluation.report import Difference, Figure, Report
 
@@ -48,18 +49,30 @@ def test_json_has_neither_nan_nor_infinity(figures: list[Figure]) -> None:
 def test_csv_and_json_say_the_same_to_the_last_digit(figures: list[Figure]) -> None:
     report = Report(("ours",), ("floor",), figures)
     whole = as_dict(report)
-    records = {str(sorted(r.items(), key=str)) for r in (*whole["figures"], *whole["per_class"])}
+    records = set()
+    for record in (*whole["figures"], *whole["per_class"]):
+        assert record.pop("about") == METRICS[record["metric"]].about
+        record |= {key: record[key].replace("\r", " ") for key in ("class", "note")}
+        records.add(str(sorted(record.items(), key=str)))
     back = set()
     for row in read(as_csv(report)):
         record = dict(row) | {
             key: float(row[key]) if row[key] else None for key in ("value", "low", "high", "spread")
         }
         record["count"] = int(row["count"])
+        assert record.pop("p_value") == ""
         for key in ("class", "note"):
-            if row[key].startswith("'") and row[key][1:2] in ("=", "+", "-", "@", "\t", "\r"):
+            if row[key].startswith("'") and row[key][1:2] in ("=", "+", "-", "@", "\t"):
                 record[key] = row[key][1:]
         back.add(str(sorted(record.items(), key=str)))
     assert back == records
+
+
+def test_csv_has_differences_with_their_p_values() -> None:
+    report = Report(("a", "b"), differences=[Difference("mkl", "a", "b", -0.5, 0.25, True)])
+    (row,) = read(as_csv(report))
+    assert (row["metric"], row["role"], row["system"]) == ("mkl", "difference", "a less b")
+    assert (float(row["value"]), float(row["p_value"])) == (-0.5, 0.25)
 
 
 def test_order_is_that_of_catalogue_systems_and_classes() -> None:
@@ -108,6 +121,7 @@ def test_json_holds_everything() -> None:
         },
     )
     mkl = {"metric": "mkl", "title": "MKL", "unit": "nat", "better": "lower"}
+    mkl["about"] = METRICS["mkl"].about
     none = {"value": None, "low": None, "high": None, "spread": None, "count": 0, "note": ""}
     got = as_dict(report)
     assert got == {

@@ -233,7 +233,7 @@ def test_ndb_is_the_mean_over_classes_of_enough_files(make_samples) -> None:
     assert found["ndb", ""].value == (expected["dog"].ndb + expected["rain"].ndb) / 2
     assert found["jsd", ""].value == np.mean([own.divergence for own in expected.values()])
     assert found["ndb", ""].count == 31
-    assert found["ndb", ""].note == "without 1 classes of under 20 real files"
+    assert found["ndb", ""].note == "k = 5; without 1 classes of under 20 real files"
     assert ("ndb", "siren") not in found
 
 
@@ -245,7 +245,7 @@ def test_where_no_class_has_enough_files_all_take_its_place(make_samples) -> Non
     assert bins.keys() == {""}
     assert found.keys() == {(key, "") for key in ("ndb", "ndb_share", "ndb_exact", "jsd")}
     (note,) = {f.note for f in found.values()}
-    assert note == "of all files together: there are only 2 classes of under 20 real files"
+    assert note == "k = 5; of all files together: there are only 2 classes of under 20 real files"
     assert found["ndb", ""].count == 20
     alone = ndb(ndb_samples(make_samples, {"dog": 19}), generated, OPTIONS, {})
     assert all("1 classes of under 20 real files" in figure.note for figure in alone)

@@ -11,6 +11,7 @@ from foleycli.metrics.frechet_sampling import (
     frechet_interval,
     frechet_replicates,
 )
+from foleycli.metrics.resampling import Clips
 
 
 def _normal(n: int, d: int, seed: int, shift: float = 0.0) -> np.ndarray:
@@ -107,3 +108,35 @@ def test_what_cannot_be_resampled_is_refused() -> None:
         frechet_infinity(_normal(8, 2, 0), _normal(20, 2, 1))
     with pytest.raises(ValueError, match="3 points or more"):
         frechet_infinity(_normal(20, 2, 0), _normal(20, 2, 1), points=2)
+
+
+def test_the_interval_of_paired_sets_holds_the_truth() -> None:
+    """Noisy copies: what both share must not be taken for bias. Truth is d (sqrt(1.25) - 1)^2."""
+    d, held, apart = 8, 0, 0
+    names = [str(i) for i in range(100)]
+    truth = d * (np.sqrt(1.25) - 1) ** 2
+    for seed in range(20):
+        real = _normal(100, d, 2 * seed)
+        generated = real + 0.5 * _normal(100, d, 2 * seed + 1)
+        found = frechet_interval(real, generated, replicates=200, clips=Clips(names, names))
+        held += found.low <= truth <= found.high
+        apart += frechet_interval(real, generated, replicates=200).high < truth
+    assert held >= 18
+    assert apart >= 18  # and independent draws miss it
+
+
+def test_clips_are_known_by_name_and_not_by_place() -> None:
+    real, generated = _normal(30, 4, 0), _normal(30, 4, 1)
+    names = [f"clip {i}" for i in range(30)]
+    turned = np.random.default_rng(0).permutation(30)
+    one = frechet_interval(real, generated, replicates=50, clips=Clips(names, names))
+    other = frechet_interval(
+        real[turned],
+        generated,
+        replicates=50,
+        clips=Clips([names[i] for i in turned], names),
+    )
+    assert other.low == pytest.approx(one.low)
+    assert frechet_infinity(real, real, clips=Clips(names, names)).value == pytest.approx(
+        0, abs=1e-6
+    )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics.pairwise import polynomial_kernel
 
 from foleycli.metrics.kernel_distance import kernel_distance
+from foleycli.metrics.resampling import Clips
 
 
 def _features(n: int, d: int = 20, seed: int = 0, shift: float = 0.0) -> np.ndarray:
@@ -107,3 +108,17 @@ def test_too_few_samples_are_refused() -> None:
         kernel_distance(np.zeros((2, 3)), np.zeros((5, 3)))
     with pytest.raises(ValueError, match="subsets of 2 samples or more, got 100 of 1"):
         kernel_distance(np.zeros((4, 3)), np.zeros((5, 3)), size=1)
+
+
+def test_the_jackknife_over_clips_leaves_out_both_sides() -> None:
+    """Against its definition: the estimate without each clip, computed anew."""
+    real, generated = _features(12, 3), _features(18, 3, seed=1)
+    clips = Clips([str(i % 6) for i in range(12)], [str(i % 6) for i in range(18)])
+    found = kernel_distance(real, generated, size=5, clips=clips).whole
+    without = []
+    for clip in "012345":
+        kept = [[i for i, name in enumerate(side) if name != clip] for side in clips]
+        without.append(_definition(real[kept[0]], generated[kept[1]]))
+    error = np.sqrt(5 * np.var(without))
+    assert found.estimate == pytest.approx(_definition(real, generated))
+    assert found.high - found.estimate == pytest.approx(1.959964 * error, rel=1e-5)

@@ -87,7 +87,25 @@ def test_an_unfinished_block_is_left_out(extra):
     assert loudness(longer, 48_000).integrated_lufs == loudness(sound, 48_000).integrated_lufs
 
 
-@pytest.mark.parametrize("sound", [np.zeros(0), np.zeros((2, 100)), np.array([0.0, np.nan])])
+@pytest.mark.parametrize("sound", [np.zeros(0), np.zeros((2, 0)), np.array([0.0, np.nan])])
 def test_malformed_sound_is_refused(sound: np.ndarray) -> None:
     with pytest.raises(ValueError, match="finite mono"):
         loudness(sound, 48_000)
+
+
+def test_more_channels_than_the_standard_weighs_are_refused() -> None:
+    with pytest.raises(ValueError, match="1 to 6 channels"):
+        loudness(np.ones((7, 48_000)), 48_000)
+
+
+def test_channels_add_up_as_the_standard_has_it() -> None:
+    sound = tone(997, -20, 2, 48_000)
+    mono = loudness(sound, 48_000)
+    twice = loudness(np.stack([sound, -sound]), 48_000)  # a mono mix would be silent
+    assert twice.integrated_lufs == pytest.approx(mono.integrated_lufs + 10 * np.log10(2), abs=1e-6)
+    assert twice.true_peak_dbtp == mono.true_peak_dbtp
+    silent = np.zeros_like(sound)
+    surround = loudness(np.stack([silent, silent, silent, sound, sound, silent]), 48_000)
+    assert surround.integrated_lufs == pytest.approx(
+        mono.integrated_lufs + 10 * np.log10(1.41), abs=1e-6
+    )  # of the left surround; the LFE counts for nothing

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foleycli.metrics.resampling import Clips
 from foleycli.metrics.two_sample import CHANCE, two_sample_test
 
 
@@ -70,3 +71,21 @@ def test_what_cannot_be_folded_is_refused() -> None:
         two_sample_test(_features(9), _features(4))
     with pytest.raises(ValueError, match="need 2 folds or more, got 1"):
         two_sample_test(_features(9), _features(9), folds=1)
+
+
+def test_partners_are_judged_in_one_fold() -> None:
+    """Copies cannot be told apart; with partners in other folds they fall under chance."""
+    real = _features(100)
+    generated = real + 0.02 * _features(100, seed=1)
+    names = [str(i) for i in range(100)]
+    together = two_sample_test(real, generated, clips=Clips(names, names)).accuracy
+    assert together.low <= 0.5 <= together.high
+    assert two_sample_test(real, generated).accuracy.estimate < together.estimate - 0.05
+
+
+def test_the_interval_holds_chance_as_often_as_it_says() -> None:
+    held = 0
+    for seed in range(40):
+        found = two_sample_test(_features(60, seed=2 * seed), _features(60, seed=2 * seed + 1))
+        held += found.accuracy.low <= 0.5 <= found.accuracy.high
+    assert held >= 37
