@@ -30,6 +30,7 @@ MAY_IMPORT = {
         *("dsp", "media", "files"),
     },
     "generation": {"models", "vision", "checkpoints", "dsp", "media", "files"},
+    "imagination": {"models", "vision", "checkpoints", "dsp", "media", "files"},
     "metrics": {"models", "dsp", "files"},
     "evaluation": {
         *("metrics", "vision", "sound_embedding", "checkpoints", "published"),
@@ -38,8 +39,8 @@ MAY_IMPORT = {
     "survey": {"media", "files"},
     "cli": {
         *("training", "generation", "metrics", "survey", "vision", "drawing", "spectrograms"),
-        *("evaluation", "sound_embedding", "checkpoints", "published", "downloads"),
-        *("dsp", "media", "files"),
+        *("evaluation", "imagination", "sound_embedding", "checkpoints", "published"),
+        *("downloads", "dsp", "media", "files"),
     },
 }
 # Files shared by all: how to write one whole.
@@ -56,7 +57,7 @@ ONLY_IN = {
     "librosa": {"dsp.front_ends.cqt", "metrics.librosa_onsets"},
     "pyloudnorm": {"metrics.loudness"},
     "sklearn": {"metrics.bins", "metrics.two_sample"},
-    "PIL": {"media.stills", "vision.clip_retrieval"},
+    "PIL": {"media.stills", "vision.clip_retrieval", "imagination.sheets"},
 }
 BANNED_NAMES = {"utils", "util", "misc", "helpers", "common", "core", "base"}
 
