@@ -1,0 +1,157 @@
+"""The IC-GAN of Sound2Scene: draws what belongs to a feature (Casanova et al. 2021).
+
+The condition is the feature of a picture, and what the discriminator is shown as real is one of
+its nearest neighbours, so that the generator learns a neighbourhood and not one picture. Two
+departures, both off in the paper's preset, make pictures of small runs recognisable: a share of
+the conditions are features of sounds, with a picture that the sound may meet as real; and what is
+drawn should have the feature that it was drawn for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from foleycli.models.icgan import ICGANDiscriminator, ICGANGenerator
+from foleycli.models.resnet import ResNet
+from foleycli.models.spectral_norm import initialise_orthogonal
+from foleycli.training.contrastive import unit
+from foleycli.training.diff_augment import diff_augment
+from foleycli.training.ema import MovingAverage
+from foleycli.training.losses import discriminator_hinge, generator_hinge
+from foleycli.training.picture_encoder import as_seen, picture_features
+from foleycli.training.pictures import squeeze
+from foleycli.training.sound2scene_recipe import Sound2SceneRecipe
+from foleycli.training.sound_pictures import Draw, SoundPictures
+from foleycli.training.stages import Stage, named_tensors
+
+_BLOCK = 1024  # rows of similarities at a time
+
+
+class GANStage(Stage):
+    """Generator and discriminator, on pictures that some sound meets.
+
+    Parameters
+    ----------
+    trunk
+        The frozen picture encoder.
+    heard : (copies, sounds, D) float32
+        Unit features of every sound; no copies where sounds are not to be conditions.
+    """
+
+    kept = ("generator", "discriminator", "average.network", "g_optimizer", "d_optimizer")
+    number = 3
+
+    def __init__(
+        self,
+        recipe: Sound2SceneRecipe,
+        pairs: SoundPictures,
+        trunk: ResNet,
+        heard: Tensor,
+        seed: int,
+        device: str = "cpu",
+    ) -> None:
+        self.recipe, self.options, self.seed, self.device = recipe, recipe.gan, seed, device
+        self.trunk, self.heard = trunk, heard
+        met = np.flatnonzero(pairs.picture_group >= 0)
+        seen, pixels = pairs.pictures[met], recipe.image_pixels
+        sides = (seen, seen[:, :, ::-1])  # as it is, and mirrored
+        self.features = torch.stack([picture_features(trunk, s, pixels, device) for s in sides])
+        self.pictures = np.stack([squeeze(p, recipe.generator.pixels) for p in seen])
+        self.neighbours = nearest(self.features[0], self.options.neighbours)
+        self._place = np.full(len(pairs.pictures), -1)
+        self._place[met] = np.arange(len(met))
+        self._draw = Draw(pairs)
+        self.generator = _prepared(ICGANGenerator(recipe.generator), seed + 2, device)
+        self.discriminator = _prepared(ICGANDiscriminator(recipe.discriminator), seed + 3, device)
+        self.average = MovingAverage(self.generator, self.options.average)
+        self.g_optimizer = _adam(self.generator, self.options.g_rate)
+        self.d_optimizer = _adam(self.discriminator, self.options.d_rate)
+
+    def train_step(self, step: int) -> dict[str, float]:
+        """Update the discriminator, then the generator on the same pictures; returns losses."""
+        condition, real = self.batch(step)
+        z = torch.randn(len(real), self.recipe.generator.z_width, generator=self.torch_rng(step, 1))
+        self.generator.train()
+        fake = self.generator(z.to(self.device), condition)
+        d_loss = self._discriminator_step(real, fake.detach(), condition, step)
+        g_loss, distance = self._generator_step(fake, condition, step)
+        self.average.update(self.generator, step)
+        return {"d_loss": d_loss, "g_loss": g_loss, "distance": distance}
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Draw conditions (B, D), and real pictures (B, 3, side, side) in [-1, 1]."""
+        rng, size = self.rng(step, 0), self.options.batch
+        sounds, chosen, _ = self._draw.batch(size, rng)
+        here = self._place[chosen]
+        mirrored = rng.integers(2, size=(2, size))
+        column = rng.integers(self.neighbours.shape[1], size=size)
+        condition = self.features[torch.from_numpy(mirrored[0]), torch.from_numpy(here)]
+        shown = self.neighbours[here, column]
+        if len(self.heard):
+            by_ear = rng.random(size) < self.options.heard
+            copy = rng.integers(len(self.heard), size=size)
+            voices = self.heard[torch.from_numpy(copy), torch.from_numpy(sounds)]
+            condition = torch.where(torch.from_numpy(by_ear)[:, None], voices, condition)
+            shown = np.where(by_ear, here, shown)
+        pictures = self.pictures[shown]
+        pictures = np.where(mirrored[1][:, None, None, None] == 1, pictures[:, :, ::-1], pictures)
+        real = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+        return condition.to(self.device), real.to(self.device)
+
+    def _discriminator_step(
+        self, real: Tensor, fake: Tensor, condition: Tensor, step: int
+    ) -> float:
+        self.discriminator.train()
+        loss = discriminator_hinge(
+            self.discriminator(self._altered(real, step, 2), condition),
+            self.discriminator(self._altered(fake, step, 3), condition),
+        )
+        self.d_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.d_optimizer.step()
+        return float(loss.detach())
+
+    def _generator_step(self, fake: Tensor, condition: Tensor, step: int) -> tuple[float, float]:
+        # In eval mode the judge's spectral norms stay where its own step left them.
+        self.discriminator.eval().requires_grad_(False)
+        adversarial = generator_hinge(self.discriminator(self._altered(fake, step, 4), condition))
+        with torch.set_grad_enabled(self.options.consistency > 0):
+            shown = diff_augment(fake, self.torch_rng(step, 5), cutout=False)
+            made = unit(self.trunk.embed(as_seen(shown, self.recipe.image_pixels)))
+            distance = (1 - (made * condition).sum(1)).mean()
+        self.g_optimizer.zero_grad(set_to_none=True)
+        (adversarial + self.options.consistency * distance).backward()
+        self.g_optimizer.step()
+        self.discriminator.requires_grad_(True)
+        return float(adversarial.detach()), float(distance.detach())
+
+    def _altered(self, pictures: Tensor, step: int, purpose: int) -> Tensor:
+        if not self.options.augment:
+            return pictures
+        return diff_augment(pictures, self.torch_rng(step, purpose))
+
+    def result(self) -> dict[str, Tensor]:
+        """See :meth:`Stage.result`: the averaged generator."""
+        return named_tensors("generator", self.average.network)
+
+
+def nearest(features: Tensor, count: int) -> NDArray[np.int64]:
+    """Find each unit feature's nearest, itself among them: (N, D) float to (N, count) indices."""
+    count = min(count, len(features))
+    found = [(rows @ features.T).topk(count).indices for rows in features.split(_BLOCK)]
+    return np.asarray(torch.cat(found).numpy())
+
+
+def _prepared(network: nn.Module, seed: int, device: str) -> Any:
+    initialise_orthogonal(network, seed)
+    # Channels last is faster on a CPU.
+    return network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _adam(network: nn.Module, rate: float) -> torch.optim.Adam:
+    return torch.optim.Adam(network.parameters(), lr=rate, betas=(0.0, 0.999), eps=1e-6)

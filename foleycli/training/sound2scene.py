@@ -1,0 +1,219 @@
+"""Sound2Scene's recipe (Sung-Bin et al. 2023): a sound is put among the features of pictures.
+
+Three stages: a picture encoder, trained here or given, frozen then; an audio encoder, drawn to it
+by InfoNCE; and an IC-GAN that draws from features. Everything is a function of (seed, step), so
+that a resumed run equals an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from foleycli.checkpoints import save_checkpoint
+from foleycli.models.resnet import ResNet
+from foleycli.models.scene_audio_encoder import SceneAudioEncoder, SceneAudioEncoderConfig
+from foleycli.models.squeezenet import SqueezeNet
+from foleycli.training.contrastive import unit
+from foleycli.training.hearing import SCENE
+from foleycli.training.picture_encoder import (
+    EncoderStage,
+    fastest_layout,
+    frozen_encoder,
+    one_cycle,
+    picture_features,
+)
+from foleycli.training.picture_gan import GANStage
+from foleycli.training.sound2scene_recipe import STAGES, Sound2SceneRecipe, SoundRecipe
+from foleycli.training.sound_pictures import Draw, SoundPictures
+from foleycli.training.stages import Results, Stage, named_tensors, part
+
+KIND = "sound2scene"
+
+_BATCH = 32
+
+
+class SoundStage(Stage):
+    """Draws sounds to the frozen features of their pictures."""
+
+    kept = ("network", "optimizer")
+    number = 2
+
+    def __init__(
+        self,
+        recipe: SoundRecipe,
+        network: SceneAudioEncoderConfig,
+        pairs: SoundPictures,
+        features: Tensor,
+        seed: int,
+        device: str = "cpu",
+    ) -> None:
+        self.recipe, self.pairs, self.seed, self.device = recipe, pairs, seed, device
+        self.features, self._draw = features, Draw(pairs)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed + 1)
+            self.network = SceneAudioEncoder(network)
+        self.network.to(device=device, memory_format=fastest_layout(network.width))  # type: ignore[call-overload]
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+
+    def train_step(self, step: int) -> dict[str, float]:
+        """Do one update; returns the loss and how near what belongs together is."""
+        recipe = self.recipe
+        rate = one_cycle(step, recipe.steps) if recipe.one_cycle else 1.0
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * rate
+        sounds, pictures, groups = self._draw.batch(recipe.batch, self.rng(step, 0))
+        views = self._views(sounds, step)
+        self.network.train()
+        audio = unit(self.network(torch.from_numpy(views)[:, None].to(self.device)))
+        image = self.features[torch.from_numpy(pictures)].to(self.device)
+        loss = grouped_infonce(audio, image, torch.from_numpy(groups), recipe.temperature)
+        squared = (audio - image).square().sum(1).mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        (loss + recipe.pull * squared).backward()
+        self.optimizer.step()
+        return {"infonce": float(loss.detach()), "cosine": 1 - float(squared.detach()) / 2}
+
+    def _views(self, sounds: NDArray[np.int64], step: int) -> NDArray[np.float32]:
+        if not self.recipe.augment:
+            return np.stack([SCENE.view(self.pairs.sounds[i]) for i in sounds])
+        rng, levels = self.rng(step, 1), self.pairs.sounds
+        others = rng.integers(len(levels), size=len(sounds))
+        return np.stack(
+            [SCENE.view(levels[i], rng, levels[o]) for i, o in zip(sounds, others, strict=True)]
+        )
+
+    def result(self) -> dict[str, Tensor]:
+        """See :meth:`Stage.result`: the audio encoder."""
+        return named_tensors("audio", self.network)
+
+
+def grouped_infonce(
+    audio: Tensor, image: Tensor, groups: Tensor, temperature: float = 1.0
+) -> Tensor:
+    """Symmetric InfoNCE on distances where several pairs may be of one group.
+
+    All of a group are right answers, equally likely. Where every group is there once, and at the
+    temperature 1, this is :func:`foleycli.training.contrastive.infonce_of_distance`; where groups
+    repeat, its least value is higher by the entropy of the answers.
+
+    Parameters
+    ----------
+    audio, image : (B, D) floating point
+        Of unit length; rows with the same index belong together.
+    groups : (B,) int64
+    """
+    exact = "donot_use_mm_for_euclid_dist"
+    logits = -torch.cdist(image, audio, compute_mode=exact) / temperature
+    right = (groups[:, None] == groups[None, :]).to(logits)
+    answers = right / right.sum(1, keepdim=True)
+    return (F.cross_entropy(logits, answers) + F.cross_entropy(logits.T, answers)) / 2
+
+
+@torch.no_grad()
+def sound_features(
+    network: SceneAudioEncoder,
+    levels: list[NDArray[Any]],
+    device: str,
+    rng: np.random.Generator | None = None,
+) -> Tensor:
+    """Describe sounds, altered where ``rng`` is given, by unit features (N, D) on the CPU."""
+    network = network.eval()
+    rows = [torch.zeros(0, network.config.features)]
+    for start in range(0, len(levels), _BATCH):
+        views = np.stack([SCENE.view(sound, rng) for sound in levels[start : start + _BATCH]])
+        rows.append(unit(network(torch.from_numpy(views)[:, None].to(device))).cpu())
+    return torch.cat(rows)
+
+
+class Sound2SceneCourse:
+    """The three stages; see :class:`foleycli.training.stages.Course`."""
+
+    def __init__(
+        self,
+        recipe: Sound2SceneRecipe,
+        pairs: SoundPictures,
+        seed: int,
+        device: str = "cpu",
+        *,
+        encoder: Mapping[str, Tensor] | None = None,
+        teacher: SqueezeNet | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self.recipe, self.pairs, self.seed, self.device = recipe, pairs, seed, device
+        self.save_every = recipe.save_every
+        self.steps: Mapping[str, int] = {name: getattr(recipe, name).steps for name in STAGES}
+        self._encoder, self._teacher, self._progress = encoder, teacher, progress
+
+    def settings(self) -> dict[str, Any]:
+        """See :class:`Course`."""
+        return self.recipe.as_dict()
+
+    def given(self) -> dict[str, dict[str, Tensor]]:
+        """See :class:`Course`."""
+        if self._encoder is None:
+            return {}
+        return {"picture": {f"image.{name}": t for name, t in self._encoder.items()}}
+
+    def stage(self, name: str, results: Results) -> Stage:
+        """See :class:`Course`."""
+        recipe, common = self.recipe, (self.seed, self.device)
+        if name == "picture":
+            return EncoderStage(
+                *(recipe.picture, recipe.image, recipe.image_pixels, self.pairs, *common),
+                teacher=self._teacher,
+                progress=self._progress,
+            )
+        trunk = self._trunk(results)
+        if name == "sound":
+            features = picture_features(
+                trunk, self.pairs.pictures, recipe.image_pixels, self.device
+            )
+            return SoundStage(recipe.sound, recipe.audio, self.pairs, features, *common)
+        return GANStage(recipe, self.pairs, trunk, self._heard(results), *common)
+
+    def _trunk(self, results: Results) -> ResNet:
+        return frozen_encoder(self.recipe.image, part(results["picture"], "image"), self.device)
+
+    def _heard(self, results: Results) -> Tensor:
+        """Describe the sounds as they are and altered: (1 + copies, sounds, D) unit features."""
+        if not self.recipe.gan.heard:
+            return torch.zeros(0, len(self.pairs.sounds), self.recipe.audio.features)
+        network = SceneAudioEncoder(self.recipe.audio)
+        network.load_state_dict(part(results["sound"], "audio"))
+        network.to(device=self.device, memory_format=fastest_layout(network.config.width))  # type: ignore[call-overload]
+        rngs = (np.random.default_rng([self.seed, 0, c]) for c in range(self.recipe.gan.copies))
+        return torch.stack(
+            [sound_features(network, self.pairs.sounds, self.device, rng) for rng in (None, *rngs)]
+        )
+
+    def save_model(self, path: Path, results: Results, provenance: dict[str, Any]) -> None:
+        """See :class:`Course`; before there is an audio encoder nothing is written."""
+        if "sound" not in results:
+            return
+        recipe = self.recipe.as_dict()
+        config = {
+            "audio": recipe["audio"],
+            "generator": recipe["generator"] if "gan" in results else None,
+            "image": {
+                "network": asdict(self.recipe.image),
+                "pixels": self.recipe.image_pixels,
+                "fit": self.recipe.fit,
+            },
+            "front_end": SCENE.front.as_dict(),
+            "classes": recipe["classes"],
+        }
+        tensors = {name: t for stage in results.values() for name, t in stage.items()}
+        save_checkpoint(
+            path, kind=KIND, config=config, tensors=tensors, provenance=provenance, half=True
+        )
