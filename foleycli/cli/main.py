@@ -16,9 +16,12 @@ from foleycli.cli import (
     generate,
     invert,
     metrics,
+    s2i,
     spectrogram,
     train,
     train_classifier,
+    train_s2i,
+    train_sound2scene,
 )
 
 EPILOG = """\b
@@ -60,7 +63,10 @@ app.command("extract", epilog=extract.EPILOG)(extract.extract)
 app.command("spectrogram", epilog=spectrogram.EPILOG)(spectrogram.spectrogram)
 app.command("generate", epilog=generate.EPILOG)(generate.generate)
 app.command("invert", epilog=invert.EPILOG)(invert.invert)
+app.command("s2i", epilog=s2i.EPILOG)(s2i.s2i)
 train.app.command("classifier", epilog=train_classifier.EPILOG)(train_classifier.classifier)
+train.app.command("sound2scene", epilog=train_sound2scene.EPILOG)(train_sound2scene.sound2scene)
+train.app.command("s2i", epilog=train_s2i.EPILOG)(train_s2i.s2i)
 app.add_typer(train.app, name="train")
 app.add_typer(metrics.app, name="metrics")
 app.add_typer(checkpoint.app, name="checkpoint")
