@@ -102,7 +102,7 @@ def foley(
         ),
     ] = False,
 ) -> None:
-    """Turn silent video into synchronised sound, one composable step at a time.
+    """Turn silent video into sound and sound into pictures, and referee the results.
 
     Every command reads files and writes files; what it wrote is listed on standard output, and all
     other talk goes to standard error.
