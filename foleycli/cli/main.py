@@ -31,6 +31,8 @@ Examples:
   foley spectrogram clip.mp4 -o clip.spec.npz --png clip.png
   foley invert clip.spec.npz -o clip.wav
   foley spectrogram clips/ -o spectrograms/ | foley invert - -o sounds/
+  foley metrics --real recordings/ --fake sounds/
+  foley s2i bark.wav -o dog.png --model scene.safetensors
   foley --config foley.toml invert clip.spec.npz -o clip.wav
 
 \b
