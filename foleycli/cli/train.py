@@ -135,8 +135,9 @@ def foleygan(
     """
     with command("train foleygan", quiet=quiet, verbose=verbose) as console:
         from foleycli.training.data import read_examples
-        from foleycli.training.foleygan import Trainer, train
+        from foleycli.training.foleygan import Trainer
         from foleycli.training.foleygan_recipe import preset as resolved
+        from foleycli.training.loop import train
         from foleycli.training.tiles import load_recordings
 
         examples = read_examples(data, classes=class_names(classes), where=conditions_of(where))

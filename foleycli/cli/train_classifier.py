@@ -83,9 +83,10 @@ def classifier(
     that cannot be read stops the command before it trains. Ctrl-C saves and stops.
     """
     with command("train classifier", quiet=quiet, verbose=verbose) as console:
-        from foleycli.training.classifier import Trainer, train
+        from foleycli.training.classifier import Trainer
         from foleycli.training.classifier_recipe import preset
         from foleycli.training.data import read_examples
+        from foleycli.training.loop import train
         from foleycli.training.windows import load_labelled
 
         examples = read_examples(data, classes=class_names(classes), where=conditions_of(where))

@@ -102,6 +102,16 @@ class Student(nn.Module):
             self.imitate = nn.Linear(config.features, views.features.shape[2])
             self.answer = nn.Linear(config.features, views.log_probabilities.shape[2])
 
+    def imitation(
+        self, features: Tensor, described: Tensor, answers: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """How far it is from the teacher's description (B, F) and softened answers (B, C)."""
+        imitated = F.log_softmax(self.answer(features) / _SOFTENING, 1)
+        return (
+            F.mse_loss(self.imitate(features), described),
+            F.kl_div(imitated, answers, log_target=True, reduction="batchmean"),
+        )
+
 
 def train_backbone(
     config: ResNetConfig,
@@ -129,7 +139,7 @@ def train_backbone(
         torch.manual_seed(recipe.seed)
         student = Student(config, classes, views).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     rng = np.random.default_rng([recipe.seed, 2])
-    sampling = _sampling_weights(labels)
+    sampling = sampling_weights(labels)
     optimiser = torch.optim.AdamW(
         student.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
@@ -159,9 +169,8 @@ def train_backbone(
         if views.taught:
             wanted = (views.features[chosen, view].float() - centre) / spread
             answers = views.log_probabilities[chosen, view].float()
-            loss = loss + F.mse_loss(student.imitate(features), wanted)
-            imitated = F.log_softmax(student.answer(features) / _SOFTENING, 1)
-            loss = loss + F.kl_div(imitated, answers, log_target=True, reduction="batchmean")
+            for term in student.imitation(features, wanted, answers):
+                loss = loss + term
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -171,7 +180,7 @@ def train_backbone(
     return student.trunk.eval()
 
 
-def _sampling_weights(labels: NDArray[np.int64]) -> NDArray[np.float64]:
+def sampling_weights(labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Halfway between every picture and every class being as likely as another."""
     _, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
     weights = counts[inverse] ** -0.5

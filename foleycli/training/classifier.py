@@ -12,8 +12,6 @@ resumed run equals an uninterrupted one.
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -26,7 +24,6 @@ from torch.nn import functional as F
 
 from foleycli.checkpoints import save_checkpoint
 from foleycli.models.sound_classifier import (
-    Config,
     SoundClassifierConfig,
     architecture,
     build_classifier,
@@ -35,15 +32,7 @@ from foleycli.sound_embedding import KIND, LEAST_SPREAD, SoundEmbedder
 from foleycli.training.classifier_recipe import ClassifierRecipe
 from foleycli.training.data import Example
 from foleycli.training.ema import MovingAverage
-from foleycli.training.loop import (
-    MODEL_NAME,
-    append_log,
-    check_same_recipe,
-    deferred_interrupts,
-    load_state,
-    save_state,
-    trim_log,
-)
+from foleycli.training.loop import check_same_recipe, fastest_layout, one_cycle
 from foleycli.training.windows import (
     Labelled,
     Levels,
@@ -70,7 +59,10 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = build_classifier(recipe.network)
-        self.network = network.to(device=device, memory_format=_layout(recipe.network))  # type: ignore[call-overload]
+        layout = torch.channels_last
+        if isinstance(recipe.network, SoundClassifierConfig):
+            layout = fastest_layout(recipe.network.resnet.width)
+        self.network = network.to(device=device, memory_format=layout)  # type: ignore[call-overload]
         self.average = MovingAverage(self.network, recipe.average)
         kind = torch.optim.AdamW if recipe.one_cycle else torch.optim.Adam
         self.optimizer = kind(
@@ -125,13 +117,8 @@ class Trainer:
         return done, wanted
 
     def _rate(self, step: int) -> float:
-        """Learning rate relative to its peak: up in a tenth of the run, then down by a cosine."""
-        if not self.recipe.one_cycle:
-            return 1.0
-        done, rise = (step + 1) / self.recipe.steps, 0.1
-        if done < rise:
-            return done / rise
-        return 0.5 + 0.5 * math.cos(math.pi * (done - rise) / (1 - rise))
+        """Learning rate relative to its peak."""
+        return one_cycle(step, self.recipe.steps) if self.recipe.one_cycle else 1.0
 
     def _rng(self, step: int, purpose: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, step, purpose])
@@ -183,61 +170,6 @@ class Trainer:
         self.average.network.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         return int(state["step"])
-
-
-def _layout(network: Config) -> torch.memory_format:
-    """Choose the layout in memory: channels last is faster on a CPU.
-
-    But oneDNN 3.12 then writes past its memory in the gradient of a strided 1x1 convolution of
-    fewer channels than a vector holds (its issue 6035), which is 16.
-    """
-    narrow = isinstance(network, SoundClassifierConfig) and network.resnet.width < 16
-    return torch.contiguous_format if narrow else torch.channels_last
-
-
-def train(
-    trainer: Trainer,
-    folder: Path,
-    *,
-    resume: bool = False,
-    provenance: dict[str, Any] | None = None,
-    report: Callable[[int, int, dict[str, float]], None] | None = None,
-) -> Path:
-    """Train to the recipe's last step, saving every ``save_every`` steps and when interrupted.
-
-    Returns
-    -------
-    Path
-        The model file.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        After Ctrl-C or SIGTERM, once the finished step is saved.
-    """
-    recipe = trainer.recipe
-    folder.mkdir(parents=True, exist_ok=True)
-    first = trainer.restore(load_state(folder)) if resume else 0
-    trim_log(folder, first)
-
-    def save(step: int) -> None:
-        save_state(folder, trainer.state(step))
-        trainer.save_model(folder / MODEL_NAME, {**(provenance or {}), "step": step})
-
-    with deferred_interrupts() as interruption:
-        for step in range(first, recipe.steps):
-            began = time.perf_counter()
-            scores = trainer.train_step(step)
-            done, seconds = step + 1, round(time.perf_counter() - began, 3)
-            append_log(folder, {"step": done, "seconds": seconds, **scores})
-            if report:
-                report(done, recipe.steps, scores)
-            if interruption.requested or done % recipe.save_every == 0:
-                save(done)
-            if interruption.requested:
-                raise KeyboardInterrupt(f"saved after step {done}; go on with --resume")
-        save(max(first, recipe.steps))
-    return folder / MODEL_NAME
 
 
 def row_statistics(

@@ -9,8 +9,7 @@ Everything is a function of (seed, step), so that a resumed run equals an uninte
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,15 +24,7 @@ from foleycli.models.biggan import Discriminator, Generator, start_action_at_zer
 from foleycli.models.spectral_norm import add_orthogonal_penalty_gradient, initialise_orthogonal
 from foleycli.training.ema import MovingAverage
 from foleycli.training.foleygan_recipe import Recipe
-from foleycli.training.loop import (
-    MODEL_NAME,
-    append_log,
-    check_same_recipe,
-    deferred_interrupts,
-    load_state,
-    save_state,
-    trim_log,
-)
+from foleycli.training.loop import check_same_recipe
 from foleycli.training.losses import band_envelope_distance, discriminator_hinge, generator_hinge
 from foleycli.training.texture import fit_texture
 from foleycli.training.tiles import Recording, cut_tile
@@ -164,6 +155,16 @@ class Trainer:
         texture = {f"texture.{name}": t for name, t in self.texture.state_dict().items()}
         return {**self.average.network.state_dict(), **texture}
 
+    def save_model(self, path: Path, provenance: dict[str, Any]) -> None:
+        """Write what :class:`~foleycli.generation.SoundGenerator` loads."""
+        save_checkpoint(
+            path,
+            kind=KIND,
+            config=model_config(self.recipe),
+            tensors=self.model_tensors(),
+            provenance={**provenance, "seed": self.seed, "recipe": self.recipe.as_dict()},
+        )
+
     def state(self, step: int) -> dict[str, Any]:
         """Everything that the next step depends on."""
         return {
@@ -189,64 +190,6 @@ class Trainer:
         self.g_optimizer.load_state_dict(state["g_optimizer"])
         self.d_optimizer.load_state_dict(state["d_optimizer"])
         return int(state["step"])
-
-
-def train(
-    trainer: Trainer,
-    folder: Path,
-    *,
-    resume: bool = False,
-    provenance: dict[str, Any] | None = None,
-    report: Callable[[int, int, dict[str, float]], None] | None = None,
-) -> Path:
-    """Train to the recipe's last step, saving every ``save_every`` steps and when interrupted.
-
-    Returns
-    -------
-    Path
-        The model file, which holds the averaged generator.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        After Ctrl-C or SIGTERM, once the finished step is saved.
-    """
-    recipe = trainer.recipe
-    folder.mkdir(parents=True, exist_ok=True)
-    first = trainer.restore(load_state(folder)) if resume else 0
-    trim_log(folder, first)
-
-    def save(step: int) -> None:
-        save_state(folder, trainer.state(step))
-        save_checkpoint(
-            folder / MODEL_NAME,
-            kind=KIND,
-            config=model_config(recipe),
-            tensors=trainer.model_tensors(),
-            provenance={
-                **(provenance or {}),
-                "seed": trainer.seed,
-                "step": step,
-                "recipe": recipe.as_dict(),
-            },
-        )
-
-    with deferred_interrupts() as interruption:
-        for step in range(first, recipe.steps):
-            began = time.perf_counter()
-            losses = trainer.train_step(step)
-            done = step + 1
-            append_log(
-                folder, {"step": done, "seconds": round(time.perf_counter() - began, 3), **losses}
-            )
-            if report:
-                report(done, recipe.steps, losses)
-            if interruption.requested or done % recipe.save_every == 0:
-                save(done)
-            if interruption.requested:
-                raise KeyboardInterrupt(f"saved after step {done}; go on with --resume")
-        save(max(first, recipe.steps))
-    return folder / MODEL_NAME
 
 
 def model_config(recipe: Recipe) -> dict[str, Any]:

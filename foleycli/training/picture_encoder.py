@@ -7,7 +7,6 @@ never negative as it follows a ReLU, is what everything else is trained to fit; 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -20,17 +19,16 @@ from torch.nn import functional as F
 from foleycli.checkpoints import load_checkpoint
 from foleycli.models.resnet import ResNet, ResNetConfig
 from foleycli.models.squeezenet import SqueezeNet
-from foleycli.training.backbone import BackboneRecipe, Student, ask_teacher
+from foleycli.training.backbone import BackboneRecipe, Student, ask_teacher, sampling_weights
 from foleycli.training.contrastive import unit
+from foleycli.training.loop import fastest_layout, one_cycle
 from foleycli.training.pictures import Images, blur, crop, recolour, squeeze
 from foleycli.training.sound_pictures import SoundPictures
 from foleycli.training.stages import Stage, named_tensors
+from foleycli.vision.backbone import IMAGENET_MEAN, IMAGENET_STD
 
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's
 _BATCH = 64
 _COARSEST = 24  # pixels that a blurred picture keeps, at least
-_RISE = 0.1  # share of the steps in which the learning rate rises
-_SOFTENING = 2.0  # of the teacher's probabilities, as in ask_teacher
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,7 @@ class EncoderStage(Stage):
             torch.manual_seed(seed)
             self.student = Student(network, int(self.labels.max()) + 1, self.views)
         self.student.to(device=device, memory_format=fastest_layout(network.width))  # type: ignore[call-overload]
-        counts = np.bincount(self.labels)[self.labels]
-        self._weights = counts**-0.5 / (counts**-0.5).sum()
+        self._weights = sampling_weights(self.labels)
         self.optimizer = torch.optim.AdamW(
             self.student.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
         )
@@ -121,31 +118,12 @@ class EncoderStage(Stage):
         described = self.views.features[chosen, view].float()
         described = ((described - self._centre) / self._spread).to(self.device)
         answers = self.views.log_probabilities[chosen, view].float().to(self.device)
-        imitated = F.log_softmax(self.student.answer(features) / _SOFTENING, 1)
-        return F.mse_loss(self.student.imitate(features), described) + F.kl_div(
-            imitated, answers, log_target=True, reduction="batchmean"
-        )
+        described_badly, answered_badly = self.student.imitation(features, described, answers)
+        return described_badly + answered_badly
 
     def result(self) -> dict[str, Tensor]:
         """See :meth:`Stage.result`: the trunk."""
         return named_tensors("image", self.student.trunk)
-
-
-def one_cycle(step: int, steps: int) -> float:
-    """Learning rate relative to its peak: up in a tenth of the run, then down by a cosine."""
-    done = (step + 1) / steps
-    if done < _RISE:
-        return done / _RISE
-    return 0.5 + 0.5 * math.cos(math.pi * (done - _RISE) / (1 - _RISE))
-
-
-def fastest_layout(width: int) -> torch.memory_format:
-    """Choose a residual network's layout in memory: channels last is faster on a CPU.
-
-    But oneDNN 3.12 then writes past its memory in the gradient of a strided 1x1 convolution of
-    fewer channels than a vector holds (its issue 6035), which is 16.
-    """
-    return torch.contiguous_format if width < 16 else torch.channels_last
 
 
 def given_encoder(name: str) -> tuple[ResNetConfig, int, str, dict[str, Tensor]]:
@@ -233,7 +211,9 @@ def as_seen(pictures: Tensor, pixels: int) -> Tensor:
         shares = F.interpolate(
             shares, (pixels, pixels), mode="bilinear", antialias=shares.shape[2] > pixels
         )
-    mean, std = (torch.tensor(m, device=shares.device)[:, None, None] for m in (_MEAN, _STD))
+    mean, std = (
+        torch.tensor(m, device=shares.device)[:, None, None] for m in (IMAGENET_MEAN, IMAGENET_STD)
+    )
     return (shares - mean) / std
 
 

@@ -24,13 +24,8 @@ from foleycli.models.scene_audio_encoder import SceneAudioEncoder, SceneAudioEnc
 from foleycli.models.squeezenet import SqueezeNet
 from foleycli.training.contrastive import unit
 from foleycli.training.hearing import SCENE
-from foleycli.training.picture_encoder import (
-    EncoderStage,
-    fastest_layout,
-    frozen_encoder,
-    one_cycle,
-    picture_features,
-)
+from foleycli.training.loop import fastest_layout, one_cycle
+from foleycli.training.picture_encoder import EncoderStage, frozen_encoder, picture_features
 from foleycli.training.picture_gan import GANStage
 from foleycli.training.sound2scene_recipe import STAGES, Sound2SceneRecipe, SoundRecipe
 from foleycli.training.sound_pictures import Draw, SoundPictures

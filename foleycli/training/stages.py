@@ -7,9 +7,9 @@ in each stage; random numbers come from (seed, stage, step).
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -20,16 +20,16 @@ from torch import Tensor, nn
 
 from foleycli.training.loop import (
     MODEL_NAME,
-    append_log,
+    Report,
     check_same_recipe,
     deferred_interrupts,
     load_state,
+    run_steps,
     save_state,
     trim_log,
 )
 
 Results = Mapping[str, Mapping[str, Tensor]]
-Report = Callable[[int, int, dict[str, float]], None]
 
 
 class Stage(ABC):
@@ -134,6 +134,10 @@ def train_stages(
         about = {**(provenance or {}), "seed": course.seed, "step": before + step}
         course.save_model(folder / MODEL_NAME, made, {**about, "recipe": course.settings()})
 
+    def tell(done: int, scores: dict[str, float]) -> None:
+        if report:
+            report(before + done, total, scores)
+
     with deferred_interrupts() as interruption:
         for name, steps in course.steps.items():
             if name not in results:
@@ -142,22 +146,17 @@ def train_stages(
                 if state is not None and state["stage"] == name:
                     stage.restore(state["current"])
                     first = state["stage_step"]
-                for step in range(first, steps):
-                    began = time.perf_counter()
-                    scores = stage.train_step(step)
-                    done = step + 1
-                    record = {"step": before + done, "stage": name, **scores}
-                    seconds = round(time.perf_counter() - began, 3)
-                    append_log(folder, {**record, "seconds": seconds})
-                    if report:
-                        report(before + done, total, scores)
-                    if interruption.requested or done % course.save_every == 0:
-                        save(name, stage, done)
-                    if interruption.requested:
-                        raise KeyboardInterrupt(
-                            f"saved after step {before + done}; go on with --resume"
-                        )
-                save(name, stage, max(first, steps))
+                run_steps(
+                    range(first, steps),
+                    stage.train_step,
+                    partial(save, name, stage),
+                    tell,
+                    course.save_every,
+                    folder,
+                    interruption,
+                    before=before,
+                    about={"stage": name},
+                )
                 if name != list(course.steps)[-1]:
                     results[name] = stage.result()
             before += steps

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from foleycli.models.resnet import RESNET50, ResNet, ResNetConfig
 
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STD = (0.229, 0.224, 0.225)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
 _BATCH = 16
 
 
@@ -70,7 +70,7 @@ def preprocess(frame: NDArray[np.uint8], config: BackboneConfig) -> NDArray[np.u
 
 def normalise(images: Tensor) -> Tensor:
     """Pixels ``[B, H, W, 3]`` uint8 to ``[B, 3, H, W]`` float32, by ImageNet's moments."""
-    scaled = (images.float() / 255 - torch.tensor(_IMAGENET_MEAN)) / torch.tensor(_IMAGENET_STD)
+    scaled = (images.float() / 255 - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
     return scaled.permute(0, 3, 1, 2)  # stays channels-last in memory, the fast layout on a CPU
 
 

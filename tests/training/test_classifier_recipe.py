@@ -18,10 +18,10 @@ from foleycli.dsp.front_ends.table import front_end
 from foleycli.media.audio import read_audio, write_audio
 from foleycli.models.resnet import RESNET50
 from foleycli.sound_embedding import KIND, SoundEmbedder, View
-from foleycli.training.classifier import Trainer, accuracy, row_statistics, train
+from foleycli.training.classifier import Trainer, accuracy, row_statistics
 from foleycli.training.classifier_recipe import PRESETS, ClassifierRecipe, preset
 from foleycli.training.data import Example, read_examples
-from foleycli.training.loop import load_state
+from foleycli.training.loop import load_state, train
 from foleycli.training.windows import (
     Labelled,
     altered,

@@ -13,9 +13,9 @@ import torch
 from foleycli.checkpoints import load_checkpoint
 from foleycli.generation import SoundGenerator
 from foleycli.models.biggan import Discriminator, Generator
-from foleycli.training.foleygan import Trainer, train
+from foleycli.training.foleygan import Trainer
 from foleycli.training.foleygan_recipe import PRESETS, preset
-from foleycli.training.loop import load_state
+from foleycli.training.loop import load_state, train
 from foleycli.training.tiles import Recording, cut_tile
 
 CLASSES = ("break", "rain")
