@@ -31,6 +31,7 @@ from foleycli.dsp.onsets import detect_onsets
 from foleycli.dsp.spectrogram import encode
 from foleycli.files.events import Event
 from foleycli.generation import SoundGenerator
+from foleycli.metrics.frechet import frechet_distance
 from foleycli.training.data import read_examples
 from foleycli.training.tiles import Recording, load_recordings
 
@@ -109,16 +110,6 @@ def train_judge(
         optimizer.step()
         schedule.step()
     return judge.eval()
-
-
-def frechet(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """``|mu_a - mu_b|^2 + tr(A + B - 2 (A B)^(1/2))`` by symmetric eigenvalues, float64."""
-    mean = ((a.mean(0) - b.mean(0)) ** 2).sum()
-    cov_a, cov_b = np.cov(a.T), np.cov(b.T)
-    values, vectors = np.linalg.eigh(cov_a)
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    cross = np.sqrt(np.linalg.eigvalsh(root @ cov_b @ root).clip(0)).sum()
-    return float(mean + np.trace(cov_a) + np.trace(cov_b) - 2 * cross)
 
 
 def shaped_noise(
@@ -261,7 +252,7 @@ def report(args: argparse.Namespace) -> str:
     lines = [
         f"{len(cases)} tiles of {len(held_out)} {args.split} recordings; the judge was trained on "
         f"{len(training)} recordings. Frechet distance of real {args.split} to real training tiles "
-        f"(the floor): {frechet(real, reference):.1f}.",
+        f"(the floor): {frechet_distance(real, reference):.1f}.",
         "",
         "| maker | judge accuracy | macro | Frechet to real | two-sample accuracy "
         "| envelope r (other clip's) | onset F1 (other clip's) |",
@@ -274,8 +265,9 @@ def report(args: argparse.Namespace) -> str:
         right = guess == labels
         macro = np.mean([right[labels == c].mean() for c in np.unique(labels)])
         frame_s = spec.hop_samples / spec.rate_hz
+        distance = frechet_distance(embedding, real)
         lines.append(
-            f"| {maker} | {right.mean():.2f} | {macro:.2f} | {frechet(embedding, real):.1f} | "
+            f"| {maker} | {right.mean():.2f} | {macro:.2f} | {distance:.1f} | "
             f"{two_sample(embedding, real):.2f} | "
             f"{envelope_agreement(pictures, cases, 0, frame_s):.2f} "
             f"({envelope_agreement(pictures, cases, 7, frame_s):.2f}) | "

@@ -64,9 +64,7 @@ def frechet_interval(
     ValueError
         When a set is too small, not finite or not as wide as the other.
     """
-    first, second = two_feature_matrices(real, generated, least=3)
-    if clips is None:
-        first, second = in_canonical_order(first), in_canonical_order(second)
+    first, second = _in_order(real, generated, clips)
     whole = ResampledDistance(first, second)
     distance = whole.between(np.ones(len(first), np.int64), np.ones(len(second), np.int64))
     drawn = frechet_replicates(first, second, replicates=replicates, seed=seed, clips=clips)
@@ -106,9 +104,8 @@ def frechet_replicates(
     ValueError
         When a set is too small, not finite or not as wide as the other.
     """
-    first, second = two_feature_matrices(real, generated, least=3)
+    first, second = _in_order(real, generated, clips)
     if clips is None:
-        first, second = in_canonical_order(first), in_canonical_order(second)
         counts = [
             _draw(np.random.default_rng([seed, stream]), len(matrix), replicates)
             for stream, matrix in enumerate((first, second))
@@ -191,9 +188,7 @@ def frechet_infinity(
         When the smallest subset would hold under 3 samples, there are fewer than 3 points, or the
         features are not as :func:`frechet_interval` needs them.
     """
-    first, second = two_feature_matrices(real, generated, least=3)
-    if clips is None:
-        first, second = in_canonical_order(first), in_canonical_order(second)
+    first, second = _in_order(real, generated, clips)
     if points < 3 or not 0 < smallest < 1:
         raise ValueError(f"need 3 points or more and a share in (0, 1): {points}, {smallest}")
     if smallest * min(len(first), len(second)) < 3:
@@ -221,6 +216,14 @@ def frechet_infinity(
     return FrechetInfinity(
         float(value), float(values.std()), float(slope), r_squared, 1 / inverse, distances
     )
+
+
+def _in_order(real: Features, generated: Features, clips: Clips | None) -> tuple[Matrix, Matrix]:
+    """Check both sets; rows that belong to clips keep the order that the clips are told in."""
+    first, second = two_feature_matrices(real, generated, least=3)
+    if clips is None:
+        first, second = in_canonical_order(first), in_canonical_order(second)
+    return first, second
 
 
 class ResampledDistance:
