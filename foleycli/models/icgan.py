@@ -31,6 +31,7 @@ from foleycli.models.spectral_norm import SNConv2d, SNLinear
 SEED_PIXELS = 4
 _NOISE_EDGE = 2.0  # of IC-GAN's truncated normal
 _EMBEDDING_WIDTH = 128  # of ``shared``
+_LEAST_DEVIATION = 1e-3  # of unit features: one that never varies says nothing
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ class ICGANGeneratorConfig:
         Noise values for the seed and for each block.
     unread_classes : int
         Rows of ``shared``, a class embedding that the published file holds and nothing reads.
+    standardised : bool
+        Whether features are brought to mean 0 and deviation 1 first; not so in the published
+        network. Features that went through a ReLU have most of their length in common: what tells
+        them apart is lost beside the noise, and small runs take long to find it.
     """
 
     features: int = 2048
@@ -61,6 +66,7 @@ class ICGANGeneratorConfig:
     attention_after: int | None = 3
     z_chunk: int = 20
     unread_classes: int = 1000
+    standardised: bool = False
 
     @property
     def blocks(self) -> int:
@@ -93,6 +99,8 @@ class ICGANDiscriminatorConfig:
         Multiples of ``channels`` after every block.
     halvings : int
         How many blocks, from the first, halve the picture.
+    standardised : bool
+        As the generator's.
     """
 
     features: int = 2048
@@ -100,6 +108,7 @@ class ICGANDiscriminatorConfig:
     widths: tuple[int, ...] = (1, 2, 4, 8, 16, 16)
     halvings: int = 5
     attention_after: int | None = 0
+    standardised: bool = False
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
@@ -124,6 +133,25 @@ MINI_DISCRIMINATOR = ICGANDiscriminatorConfig(
 )
 
 
+class Standardised(nn.Module):
+    """Features (B, D) less their mean over their deviation, of a set given once."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("deviation", torch.ones(features))
+        self.mean: Tensor
+        self.deviation: Tensor
+
+    def fit(self, features: Tensor) -> None:
+        """Take both moments from (N, D) features."""
+        self.mean.copy_(features.mean(0))
+        self.deviation.copy_(features.std(0) + _LEAST_DEVIATION)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        return (feature - self.mean) / self.deviation
+
+
 class ICGANGenerator(nn.Module):
     """(z, feature) -> a picture in [-1, 1].
 
@@ -142,6 +170,7 @@ class ICGANGenerator(nn.Module):
         if config.unread_classes:
             self.shared = nn.Embedding(config.unread_classes, _EMBEDDING_WIDTH)
             self.shared.requires_grad_(False)
+        self.scale = Standardised(config.features) if config.standardised else nn.Identity()
         self.shared_feat = SNLinear(config.features, config.shared_width)
         self.linear = SNLinear(config.z_chunk, sizes[0] * SEED_PIXELS**2)
         self.blocks = nn.ModuleList()
@@ -158,7 +187,7 @@ class ICGANGenerator(nn.Module):
 
     def forward(self, z: Tensor, feature: Tensor) -> Tensor:
         first, *chunks = z.split(self.config.z_chunk, dim=1)
-        shared = self.shared_feat(feature)
+        shared = self.shared_feat(self.scale(feature))
         h = self.linear(first).view(len(z), -1, SEED_PIXELS, SEED_PIXELS)
         h = h.contiguous(memory_format=torch.channels_last)
         for parts, chunk in zip(self.blocks, chunks, strict=True):
@@ -209,6 +238,7 @@ class ICGANDiscriminator(nn.Module):
             self.blocks.append(nn.ModuleList(parts))
             inputs = outputs
         self.linear = SNLinear(inputs, 1)
+        self.scale = Standardised(config.features) if config.standardised else nn.Identity()
         self.linear_feat = SNLinear(config.features, inputs)
 
     def forward(self, picture: Tensor, feature: Tensor) -> Tensor:
@@ -217,7 +247,7 @@ class ICGANDiscriminator(nn.Module):
             for layer in cast("nn.ModuleList", parts):
                 h = layer(h)
         h = F.relu(h).sum((2, 3))
-        return self.linear(h) + (self.linear_feat(feature) * h).sum(1, keepdim=True)
+        return self.linear(h) + (self.linear_feat(self.scale(feature)) * h).sum(1, keepdim=True)
 
 
 def sample_z(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -226,6 +227,21 @@ def test_the_discriminator_looks_at_the_feature() -> None:
     picture, feature = torch.randn(1, 3, 32, 32), torch.rand(1, 256)
     with torch.inference_mode():
         assert (network(picture, feature) - network(picture, feature.flip(1))).abs() > 1e-4
+
+
+def test_standardised_features_forget_what_all_have_in_common() -> None:
+    torch.manual_seed(0)
+    features = torch.nn.functional.normalize(3 + torch.rand(200, 6), dim=1)
+    network = ICGANGenerator(replace(TINY, standardised=True)).eval()
+    network.scale.fit(features)
+    scaled = network.scale(features)
+    assert scaled.mean(0).abs().max() < 1e-4
+    assert (scaled.std(0) - 1).abs().max() < 0.1
+    again = ICGANGenerator(ICGANGeneratorConfig.from_dict(network.config.as_dict())).eval()
+    again.load_state_dict(network.state_dict())
+    z = sample_z(0, [0], TINY.z_width)
+    assert torch.equal(again(z, features[:1]), network(z, features[:1]))
+    assert not torch.equal(again(z, features[:1]), again(z, features[1:2]))
 
 
 def test_noise_belongs_to_seed_and_draw_not_to_the_batch() -> None:
