@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +14,7 @@ import typer
 
 from foleycli import __version__
 from foleycli.cli import options
-from foleycli.cli.console import command, print_json
+from foleycli.cli.console import Console, Exit, command, print_json
 from foleycli.files.provenance import RunRecord, file_sha256
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Train a model from clips.")
@@ -29,6 +31,7 @@ Examples:
   foley train foleygan sounds/ -o run/ --preset mini
   foley train foleygan manifest.csv -o run/ --where licence=CC0 --classes rain,dog --steps 500
   foley train foleygan sounds/ -o run/ --preset mini --resume
+  torchrun --nproc-per-node 2 -m foleycli train foleygan sounds/ -o run/
 {FILES}  RUN/state.pt           everything that --resume needs to go on exactly
   RUN/log.jsonl          losses, one line a step
 """
@@ -131,13 +134,16 @@ def foleygan(
     """Train the generator of spectrograms.
 
     A BigGAN learns to draw the spectrogram of a class's sound with given events. The events are
-    heard in the training sounds, so no video is needed. Ctrl-C saves and stops.
+    heard in the training sounds, so no video is needed. Ctrl-C saves and stops. Started by
+    torchrun, several processes, each with a GPU or on a CPU, share out every batch, and the result
+    is the same.
     """
-    with command("train foleygan", quiet=quiet, verbose=verbose) as console:
+    with training("train foleygan", quiet=quiet, verbose=verbose) as console:
         from foleycli.training.data import read_examples
         from foleycli.training.foleygan import Trainer
         from foleycli.training.foleygan_recipe import preset as resolved
         from foleycli.training.loop import train
+        from foleycli.training.replicas import is_first, join
         from foleycli.training.tiles import load_recordings
 
         examples = read_examples(data, classes=class_names(classes), where=conditions_of(where))
@@ -148,17 +154,19 @@ def foleygan(
         if dry_run:
             print_json(settings)
             return
-        settings["device"] = options.torch_device(device)
+        settings["device"] = join(options.torch_device(device))
         console.detail(f"device {settings['device']}")
         settings["data_sha256"] = digest_of(example.path for example in examples)
         record = RunRecord("train foleygan", settings)
         with console.progress("loading", unit="clip") as progress:
             recordings = load_recordings(examples, labels, recipe.spec, progress)
         trainer = Trainer(recipe, recordings, seed, settings["device"])
-        record.save(run / "run.json")
+        if is_first():
+            record.save(run / "run.json")
         with console.training() as report:
             train(trainer, run, resume=resume, provenance=provenance_of(settings), report=report)
-        finish(record, run, as_json)
+        if is_first():
+            finish(record, run, as_json)
 
 
 @app.command("timing", epilog=TIMING_EPILOG)
@@ -177,7 +185,7 @@ def timing(
     From clips whose own sound belongs to the picture, a small network learns at which moments of
     optical flow a sound begins. Clips without sound or picture are left out and named.
     """
-    with command("train timing", quiet=quiet, verbose=verbose) as console:
+    with training("train timing", quiet=quiet, verbose=verbose, several=False) as console:
         from foleycli.checkpoints import save_checkpoint
         from foleycli.training.data import read_examples
         from foleycli.training.timing import TimingRecipe, train_timing
@@ -237,7 +245,7 @@ def recognition(
     learn to name a clip and to follow its action. Classes left out by --classes teach it what is
     none of them.
     """
-    with command("train recognition", quiet=quiet, verbose=verbose) as console:
+    with training("train recognition", quiet=quiet, verbose=verbose, several=False) as console:
         from foleycli.training.backbone import BackboneRecipe
         from foleycli.training.pictures import read_pictures
         from foleycli.training.recognition import RecognitionRecipe, train_recognition
@@ -260,6 +268,43 @@ def recognition(
         with console.stages() as progress:
             train_recognition(data, run, recipe, teacher=teacher, progress=progress)
         finish(record, run, as_json)
+
+
+@contextmanager
+def training(name: str, *, quiet: bool, verbose: bool, several: bool = True) -> Iterator[Console]:
+    """Do as :func:`command` does, for one of the processes that torchrun may have started.
+
+    The first speaks and the others are silent, but for an error, which is told by whoever meets it
+    before the rest. Inside, ``training/replicas.py`` can be used; what is printed and written is
+    the first's affair.
+
+    Parameters
+    ----------
+    several
+        Whether the command can make use of several processes; ValueError where it cannot.
+    """
+    from foleycli.training import replicas
+
+    with ExitStack() as stack:
+        first = replicas.is_first()
+        if not first:
+            stack.enter_context(redirect_stdout(stack.enter_context(Path(os.devnull).open("w"))))
+        console = stack.enter_context(command(name, quiet=quiet or not first, verbose=verbose))
+        try:
+            if not several and replicas.launched() != (0, 1):
+                raise ValueError("this trains in one process; start it without torchrun")
+            with replicas.meeting():
+                yield console
+        except (typer.Exit, BrokenPipeError):
+            raise
+        except KeyboardInterrupt:
+            if first:
+                raise
+            raise typer.Exit(Exit.INTERRUPTED) from None
+        except Exception:
+            if replicas.speaks():
+                raise
+            raise typer.Exit(Exit.FAILED) from None
 
 
 def class_names(text: str) -> list[str] | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foleycli.cli import options
-from foleycli.cli.console import Console, command, print_json
+from foleycli.cli.console import Console, print_json
 from foleycli.cli.train import (
     FILES,
     Classes,
@@ -23,6 +23,7 @@ from foleycli.cli.train import (
     digest_of,
     finish,
     provenance_of,
+    training,
 )
 from foleycli.files.provenance import RunRecord
 
@@ -35,6 +36,7 @@ Examples:
   foley train classifier manifest.csv -o run/ --where tier=free --classes rain,dog
   foley train classifier sounds/ -o run/ --arch resnet50 --device cuda
   foley train classifier sounds/ -o run/ --arch resnet50 --device cuda --resume
+  torchrun --nproc-per-node 2 -m foleycli train classifier sounds/ -o run/ --arch resnet50
 {FILES}  RUN/state.pt           everything that --resume needs to go on exactly
   RUN/log.jsonl          loss and accuracy on the batch, one line a step
 """
@@ -80,13 +82,16 @@ def classifier(
 
     It looks at the spectrogram in windows of some seconds, and at all classes equally often. Where
     DATA has a split called valid, what it recognises of that is told in the end. A training clip
-    that cannot be read stops the command before it trains. Ctrl-C saves and stops.
+    that cannot be read stops the command before it trains. Ctrl-C saves and stops. Started by
+    torchrun, several processes, each with a GPU or on a CPU, share out every batch, and the result
+    is the same.
     """
-    with command("train classifier", quiet=quiet, verbose=verbose) as console:
+    with training("train classifier", quiet=quiet, verbose=verbose) as console:
         from foleycli.training.classifier import Trainer
         from foleycli.training.classifier_recipe import preset
         from foleycli.training.data import read_examples
         from foleycli.training.loop import train
+        from foleycli.training.replicas import is_first, join
         from foleycli.training.windows import load_labelled
 
         examples = read_examples(data, classes=class_names(classes), where=conditions_of(where))
@@ -98,19 +103,21 @@ def classifier(
             print_json(settings)
             return
         console.note(f"{len(examples)} clips of {len(labels)} classes: {', '.join(labels)}")
-        settings["device"] = options.torch_device(device)
+        settings["device"] = join(options.torch_device(device))
         console.detail(f"device {settings['device']}")
         settings["data_sha256"] = digest_of(example.path for example in examples)
         record = RunRecord("train classifier", settings)
         with console.progress("loading", unit="clip") as progress:
             sounds = load_labelled(examples, labels, recipe.view, progress)
         trainer = Trainer(recipe, sounds, seed, settings["device"])
-        record.save(run / "run.json")
+        if is_first():
+            record.save(run / "run.json")
         with console.training() as report:
             model = train(
                 trainer, run, resume=resume, provenance=provenance_of(settings), report=report
             )
-        finish(record, run, as_json, _validated(console, data, labels, where, model))
+        if is_first():
+            finish(record, run, as_json, _validated(console, data, labels, where, model))
 
 
 def _validated(

@@ -33,6 +33,8 @@ from foleycli.training.classifier_recipe import ClassifierRecipe
 from foleycli.training.data import Example
 from foleycli.training.ema import MovingAverage
 from foleycli.training.loop import check_same_recipe, fastest_layout, one_cycle
+from foleycli.training.replicas import sum_gradients
+from foleycli.training.shares import shares
 from foleycli.training.windows import (
     Labelled,
     Levels,
@@ -52,6 +54,7 @@ class Trainer:
         self, recipe: ClassifierRecipe, sounds: Sequence[Labelled], seed: int, device: str = "cpu"
     ) -> None:
         self.recipe, self.seed, self.device, self.view = recipe, seed, device, recipe.view
+        self._share = shares(recipe.batch)[0]
         self.by_class = [
             [s for s in sounds if s.label == label] for label in range(len(recipe.classes))
         ]
@@ -73,20 +76,22 @@ class Trainer:
         """Do one update; returns the loss, and the share of the batch that was recognised."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * self._rate(step)
-        windows, targets = self.batch(step)
+        share = self._share
+        windows, targets = (whole[share.rows] for whole in self.batch(step))
         standardised = torch.from_numpy((windows - self.mean) / self.std)[:, None]
         wanted = torch.from_numpy(targets).to(self.device)
         self.network.train()
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), share.whole_batch():
             torch.manual_seed(int(self._rng(step, 1).integers(2**62)))  # dropout
             logits, _ = self.network(standardised.to(self.device))
         loss = F.cross_entropy(logits, wanted, label_smoothing=self.recipe.smoothing)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        share.weigh(loss).backward()
+        sum_gradients(self.network.parameters())
         self.optimizer.step()
         self.average.update(self.network, step)
         right = (logits.argmax(1) == wanted.argmax(1)).float().mean()
-        return {"loss": float(loss.detach()), "accuracy": float(right)}
+        return share.mean({"loss": float(loss.detach()), "accuracy": float(right)})
 
     def batch(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Draw a batch: windows (B, bands, frames) in the view's range, targets (B, classes)."""

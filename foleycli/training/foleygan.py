@@ -26,6 +26,8 @@ from foleycli.training.ema import MovingAverage
 from foleycli.training.foleygan_recipe import Recipe
 from foleycli.training.loop import check_same_recipe
 from foleycli.training.losses import band_envelope_distance, discriminator_hinge, generator_hinge
+from foleycli.training.replicas import sum_gradients
+from foleycli.training.shares import shares
 from foleycli.training.texture import fit_texture
 from foleycli.training.tiles import Recording, cut_tile
 
@@ -34,11 +36,15 @@ KIND = "foleygan"
 
 @dataclass
 class Batch:
-    """Tensors of one micro-batch: pictures (B, C, H, W), S_act (B, 3, H, W), labels (B,)."""
+    """Tensors of one micro-batch: pictures (B, C, H, W), S_act (B, 3, H, W), labels (B,).
+
+    ``before`` (1, 3, H, W) is the S_act of the row before the first, the last coming before it.
+    """
 
     picture: Tensor
     s_act: Tensor
     labels: Tensor
+    before: Tensor
 
 
 class Trainer:
@@ -48,6 +54,7 @@ class Trainer:
         self, recipe: Recipe, recordings: Sequence[Recording], seed: int, device: str = "cpu"
     ) -> None:
         self.recipe, self.seed, self.device = recipe, seed, device
+        self._share = shares(recipe.batch)[0]
         self.by_class = [
             [r for r in recordings if r.label == label] for label in range(len(recipe.classes))
         ]
@@ -76,7 +83,7 @@ class Trainer:
                     fake = self._generate(batch, step, turn, micro)
                 shift = _shared_augmentation(self.recipe, self._rng(step, turn, micro, 2))
                 loss = self._discriminator_loss(batch, fake.detach(), shift)
-                (loss / self.recipe.accumulate).backward()
+                self._share.weigh(loss / self.recipe.accumulate).backward()
                 _add(
                     sums,
                     "d_loss",
@@ -84,10 +91,11 @@ class Trainer:
                 )
                 if last:
                     pending.append((batch, fake, shift))
+            sum_gradients(self.discriminator.parameters())
             self.d_optimizer.step()
         self._generator_update(pending, step, sums)
         self.average.update(self.generator, step)
-        return sums
+        return self._share.mean(sums)
 
     def _generator_update(
         self, pending: list[tuple[Batch, Tensor, Augmentation]], step: int, sums: dict[str, float]
@@ -100,10 +108,11 @@ class Trainer:
             adversarial = generator_hinge(logits)
             envelope = band_envelope_distance(fake, batch.picture)
             loss = (adversarial + self.recipe.envelope * envelope) / self.recipe.accumulate
-            loss.backward()
+            self._share.weigh(loss).backward()
             _add(sums, "g_loss", float(adversarial.detach()) / self.recipe.accumulate)
             _add(sums, "envelope", float(envelope.detach()) / self.recipe.accumulate)
         self.discriminator.requires_grad_(True)
+        sum_gradients(self.generator.parameters())
         add_orthogonal_penalty_gradient(
             self.generator, self.recipe.orthogonal, skip=[self.generator.shared.weight]
         )
@@ -117,7 +126,8 @@ class Trainer:
             self.discriminator(made, batch.labels, action),
         )
         if action is not None and self.recipe.mismatch > 0:
-            other = action.roll(1, 0)  # batches are shuffled, so the neighbour is another recording
+            # Batches are shuffled, so the neighbour is another recording.
+            other = torch.cat([shift(batch.before), action[:-1]])
             wrong = self.discriminator(real, batch.labels, other)
             loss = loss + self.recipe.mismatch * F.relu(1 + wrong).mean()
         return loss
@@ -127,12 +137,18 @@ class Trainer:
 
     def _generate(self, batch: Batch, step: int, turn: int, micro: int) -> Tensor:
         noise = torch.Generator().manual_seed(int(self._rng(step, turn, micro, 1).integers(2**62)))
-        z = torch.randn(len(batch.labels), self.recipe.generator.z_width, generator=noise)
-        made: Tensor = self.generator(z.to(self.device), batch.labels, batch.s_act)
+        z = torch.randn(self.recipe.batch, self.recipe.generator.z_width, generator=noise)
+        z = z[self._share.rows].to(self.device)
+        with self._share.whole_batch():
+            made: Tensor = self.generator(z, batch.labels, batch.s_act)
         return made
 
     def _batch(self, step: int, turn: int, micro: int) -> Batch:
-        """Draw class-balanced tiles: classes in turn, recordings and crops at random."""
+        """Draw class-balanced tiles: classes in turn, recordings and crops at random.
+
+        All are cut, of which this process's share is taken: where in the random numbers a tile
+        begins depends on those before it.
+        """
         rng = self._rng(step, turn, micro, 0)
         labels = rng.permutation(np.arange(self.recipe.batch) + rng.integers(10**6)) % len(
             self.by_class
@@ -141,10 +157,12 @@ class Trainer:
         for label in labels:
             found = self.by_class[label]
             tiles.append(cut_tile(found[rng.integers(len(found))], self.recipe.spec, rng))
+        before, tiles = tiles[self._share.rows.start - 1], tiles[self._share.rows]
         return Batch(
             torch.from_numpy(np.stack([t.picture for t in tiles])).to(self.device),
             torch.from_numpy(np.stack([t.s_act for t in tiles])).to(self.device),
             torch.tensor([t.label for t in tiles], device=self.device),
+            torch.from_numpy(before.s_act[None]).to(self.device),
         )
 
     def _rng(self, step: int, turn: int, micro: int, purpose: int) -> np.random.Generator:

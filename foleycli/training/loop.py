@@ -4,6 +4,9 @@ A run folder holds ``state.pt`` (everything needed to go on exactly), ``model.sa
 other commands load) and ``log.jsonl`` (one line a report). Batches and noise are drawn from
 generators seeded by (seed, step), so that no random state needs saving: step 1000 is the same
 whether or not the run was stopped at 700.
+
+Several processes (see ``replicas.py``) train as one does: the first alone writes, and a signal to
+any stops all at the same step. All of them read the folder when a run is resumed.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from typing import Any, Protocol
 import torch
 
 from foleycli.files.atomic import atomic_path, write_text
+from foleycli.training.replicas import agree, any_replica, is_first
 
 STATE_NAME = "state.pt"
 MODEL_NAME = "model.safetensors"
@@ -87,9 +91,11 @@ def train(
         After Ctrl-C or SIGTERM, once the finished step is saved.
     """
     recipe = trainer.recipe
-    folder.mkdir(parents=True, exist_ok=True)
     first = trainer.restore(load_state(folder)) if resume else 0
-    trim_log(folder, first)
+    agree([provenance, first, recipe.steps], lambda: trainer.state(first))
+    if is_first():
+        folder.mkdir(parents=True, exist_ok=True)
+        trim_log(folder, first)
 
     def save(step: int) -> None:
         save_state(folder, trainer.state(step))
@@ -124,7 +130,8 @@ def run_steps(
     steps : range
         Those to be done, counted from 0.
     train_step, save, tell
-        Of a step's number; the latter two of how many are done.
+        Of a step's number; the latter two of how many are done, and called in the first process
+        alone.
     before : int
         Steps that the log counts besides, of earlier stages.
     about : dict
@@ -135,17 +142,23 @@ def run_steps(
     KeyboardInterrupt
         Once the finished step is saved.
     """
+    first = is_first()
     for step in steps:
         began = time.perf_counter()
         scores = train_step(step)
         done, seconds = step + 1, round(time.perf_counter() - began, 3)
-        append_log(folder, {"step": before + done, **(about or {}), "seconds": seconds, **scores})
-        tell(done, scores)
-        if interruption.requested or done % save_every == 0:
+        if first:
+            record = {"step": before + done, **(about or {}), "seconds": seconds, **scores}
+            append_log(folder, record)
+            tell(done, scores)
+        stop = any_replica(interruption.requested)
+        if first and (stop or done % save_every == 0):
             save(done)
-        if interruption.requested:
+        if stop:
+            any_replica(False)  # until it is saved nobody leaves: torchrun ends the others then
             raise KeyboardInterrupt(f"saved after step {before + done}; go on with --resume")
-    save(max(steps.start, steps.stop))
+    if first:
+        save(max(steps.start, steps.stop))
 
 
 def one_cycle(step: int, steps: int) -> float:

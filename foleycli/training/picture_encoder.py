@@ -23,6 +23,8 @@ from foleycli.training.backbone import BackboneRecipe, Student, ask_teacher, sam
 from foleycli.training.contrastive import unit
 from foleycli.training.loop import fastest_layout, one_cycle
 from foleycli.training.pictures import Images, blur, crop, recolour, squeeze
+from foleycli.training.replicas import sum_gradients
+from foleycli.training.shares import shares
 from foleycli.training.sound_pictures import SoundPictures
 from foleycli.training.stages import Stage, named_tensors
 from foleycli.vision.backbone import IMAGENET_MEAN, IMAGENET_STD
@@ -65,6 +67,7 @@ class EncoderStage(Stage):
     ) -> None:
         self.recipe, self.pixels, self.seed, self.device = recipe, pixels, seed, device
         self.pictures, self.labels = pairs.pictures, pairs.picture_label
+        self._share = shares(recipe.batch)[0]
         if teacher is None and self.labels.max() < 1:
             raise ValueError(
                 "a picture encoder cannot be trained on one class: give --picture-encoder or "
@@ -91,26 +94,28 @@ class EncoderStage(Stage):
         rng = self.rng(step, 0)
         chosen = rng.choice(len(self.labels), self.recipe.batch, p=self._weights)
         view = rng.integers(self.recipe.views, size=self.recipe.batch)
-        images = np.stack(
-            [
-                _seen_anew(self.pictures[i], self.views.boxes[i, v], self.pixels, rng)
-                for i, v in zip(chosen, view, strict=True)
-            ]
-        )
+        drawn = [
+            _seen_anew(self.pictures[i], self.views.boxes[i, v], self.pixels, rng)
+            for i, v in zip(chosen, view, strict=True)
+        ]
+        share = self._share
+        images, chosen, view = np.stack(drawn[share.rows]), chosen[share.rows], view[share.rows]
         self.student.train()
-        features = self.student.trunk.embed(
-            as_seen(torch.from_numpy(images).to(self.device), self.pixels)
-        )
+        with share.whole_batch():
+            features = self.student.trunk.embed(
+                as_seen(torch.from_numpy(images).to(self.device), self.pixels)
+            )
         wanted = torch.from_numpy(self.labels[chosen]).to(self.device)
         logits = self.student.label(features)
         loss = F.cross_entropy(logits, wanted, label_smoothing=0.1)
         if self.views.taught:
             loss = loss + self._imitation(features, chosen, view)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        share.weigh(loss).backward()
+        sum_gradients(self.student.parameters())
         self.optimizer.step()
         right = (logits.argmax(1) == wanted).float().mean()
-        return {"loss": float(loss.detach()), "accuracy": float(right)}
+        return share.mean({"loss": float(loss.detach()), "accuracy": float(right)})
 
     def _imitation(
         self, features: Tensor, chosen: NDArray[np.int64], view: NDArray[np.int64]

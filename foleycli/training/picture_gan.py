@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from foleycli.models.icgan import ICGANDiscriminator, ICGANGenerator
+from foleycli.models.icgan import ICGANDiscriminator, ICGANGenerator, Standardised
 from foleycli.models.resnet import ResNet
 from foleycli.models.spectral_norm import initialise_orthogonal
 from foleycli.training.contrastive import unit
@@ -25,6 +26,8 @@ from foleycli.training.ema import MovingAverage
 from foleycli.training.losses import discriminator_hinge, generator_hinge
 from foleycli.training.picture_encoder import as_seen, picture_features
 from foleycli.training.pictures import squeeze
+from foleycli.training.replicas import sum_gradients
+from foleycli.training.shares import shares
 from foleycli.training.sound2scene_recipe import Sound2SceneRecipe
 from foleycli.training.sound_pictures import Draw, SoundPictures
 from foleycli.training.stages import Stage, named_tensors
@@ -65,26 +68,36 @@ class GANStage(Stage):
         self.neighbours = nearest(self.features[0], self.options.neighbours)
         self._place = np.full(len(pairs.pictures), -1)
         self._place[met] = np.arange(len(met))
-        self._draw = Draw(pairs)
+        self._draw, self._share = Draw(pairs), shares(self.options.batch)[0]
         self.generator = _prepared(ICGANGenerator(recipe.generator), seed + 2, device)
         self.discriminator = _prepared(ICGANDiscriminator(recipe.discriminator), seed + 3, device)
+        self.scale = Standardised(recipe.generator.features)
+        self.scale.fit(self.features.flatten(0, 1))
+        for network in (self.generator, self.discriminator):
+            if network.config.standardised:
+                network.scale.load_state_dict(self.scale.state_dict())
         self.average = MovingAverage(self.generator, self.options.average)
         self.g_optimizer = _adam(self.generator, self.options.g_rate)
         self.d_optimizer = _adam(self.discriminator, self.options.d_rate)
 
     def train_step(self, step: int) -> dict[str, float]:
         """Update the discriminator, then the generator on the same pictures; returns losses."""
+        share, rng = self._share, self.torch_rng(step, 1)
         condition, real = self.batch(step)
-        z = torch.randn(len(real), self.recipe.generator.z_width, generator=self.torch_rng(step, 1))
+        z = torch.randn(self.options.batch, self.recipe.generator.z_width, generator=rng)
         self.generator.train()
-        fake = self.generator(z.to(self.device), condition)
+        with share.whole_batch():
+            fake = self.generator(z[share.rows].to(self.device), condition)
         d_loss = self._discriminator_step(real, fake.detach(), condition, step)
         g_loss, distance = self._generator_step(fake, condition, step)
         self.average.update(self.generator, step)
-        return {"d_loss": d_loss, "g_loss": g_loss, "distance": distance}
+        return share.mean({"d_loss": d_loss, "g_loss": g_loss, "distance": distance})
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Draw conditions (B, D), and real pictures (B, 3, side, side) in [-1, 1]."""
+        """Draw conditions (B, D), and real pictures (B, 3, side, side) in [-1, 1].
+
+        Of several processes each gets its share.
+        """
         rng, size = self.rng(step, 0), self.options.batch
         sounds, chosen, _ = self._draw.batch(size, rng)
         here = self._place[chosen]
@@ -98,8 +111,9 @@ class GANStage(Stage):
             voices = self.heard[torch.from_numpy(copy), torch.from_numpy(sounds)]
             condition = torch.where(torch.from_numpy(by_ear)[:, None], voices, condition)
             shown = np.where(by_ear, here, shown)
-        pictures = self.pictures[shown]
-        pictures = np.where(mirrored[1][:, None, None, None] == 1, pictures[:, :, ::-1], pictures)
+        rows = self._share.rows
+        condition, pictures, turned = condition[rows], self.pictures[shown[rows]], mirrored[1][rows]
+        pictures = np.where(turned[:, None, None, None] == 1, pictures[:, :, ::-1], pictures)
         real = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
         return condition.to(self.device), real.to(self.device)
 
@@ -112,7 +126,8 @@ class GANStage(Stage):
             self.discriminator(self._altered(fake, step, 3), condition),
         )
         self.d_optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        self._share.weigh(loss).backward()
+        sum_gradients(self.discriminator.parameters())
         self.d_optimizer.step()
         return float(loss.detach())
 
@@ -121,11 +136,12 @@ class GANStage(Stage):
         self.discriminator.eval().requires_grad_(False)
         adversarial = generator_hinge(self.discriminator(self._altered(fake, step, 4), condition))
         with torch.set_grad_enabled(self.options.consistency > 0):
-            shown = diff_augment(fake, self.torch_rng(step, 5), cutout=False)
+            shown = self._augmented(fake, step, 5, cutout=False)
             made = unit(self.trunk.embed(as_seen(shown, self.recipe.image_pixels)))
-            distance = (1 - (made * condition).sum(1)).mean()
+            distance = (1 - F.cosine_similarity(self.scale(made), self.scale(condition))).mean()
         self.g_optimizer.zero_grad(set_to_none=True)
-        (adversarial + self.options.consistency * distance).backward()
+        self._share.weigh(adversarial + self.options.consistency * distance).backward()
+        sum_gradients(self.generator.parameters())
         self.g_optimizer.step()
         self.discriminator.requires_grad_(True)
         return float(adversarial.detach()), float(distance.detach())
@@ -133,7 +149,15 @@ class GANStage(Stage):
     def _altered(self, pictures: Tensor, step: int, purpose: int) -> Tensor:
         if not self.options.augment:
             return pictures
-        return diff_augment(pictures, self.torch_rng(step, purpose))
+        return self._augmented(pictures, step, purpose)
+
+    def _augmented(
+        self, pictures: Tensor, step: int, purpose: int, *, cutout: bool = True
+    ) -> Tensor:
+        # It draws for every row it is given, and rows of other processes count.
+        share = self._share
+        whole = diff_augment(share.widened(pictures), self.torch_rng(step, purpose), cutout=cutout)
+        return share.narrowed(whole)
 
     def result(self) -> dict[str, Tensor]:
         """See :meth:`Stage.result`: the averaged generator."""

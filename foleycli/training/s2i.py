@@ -24,7 +24,9 @@ from foleycli.models.audio_autoencoder import AudioAutoencoder, AutoencoderConfi
 from foleycli.models.dense_generator import DenseGenerator
 from foleycli.models.rc_discriminator import RCDiscriminator
 from foleycli.training.hearing import SEGMENT
+from foleycli.training.replicas import sum_gradients
 from foleycli.training.s2i_recipe import STAGES, AutoencoderRecipe, S2IRecipe
+from foleycli.training.shares import shares
 from foleycli.training.sound_pictures import Draw, SoundPictures
 from foleycli.training.stages import Results, Stage, named_tensors, part
 
@@ -49,7 +51,7 @@ class AutoencoderStage(Stage):
         device: str = "cpu",
     ) -> None:
         self.recipe, self.pairs, self.seed, self.device = recipe, pairs, seed, device
-        self._draw = Draw(pairs)
+        self._draw, self._share = Draw(pairs), shares(recipe.batch)[0]
         self.network = _prepared(AudioAutoencoder(network), seed, device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -63,10 +65,11 @@ class AutoencoderStage(Stage):
     def train_step(self, step: int) -> dict[str, float]:
         """Do one update; returns the errors of the reconstruction and of the classes."""
         sounds, _, groups = self._draw.batch(self.recipe.batch, self.rng(step, 0))
+        share = self._share
         segments = self._segments(sounds, step)
-        labels = torch.from_numpy(self.pairs.group_label[groups]).to(self.device)
+        labels = torch.from_numpy(self.pairs.group_label[groups[share.rows]]).to(self.device)
         self.network.train()
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), share.whole_batch():
             torch.manual_seed(self.torch_rng(step, 2).initial_seed())  # dropout
             made, embeddings = self.network(segments)
         error = F.mse_loss(made, segments)
@@ -76,16 +79,17 @@ class AutoencoderStage(Stage):
             scores["cross_entropy"] = float(unlike.detach())
             error = error + self.recipe.labels * unlike
         self.optimizer.zero_grad(set_to_none=True)
-        error.backward()
+        share.weigh(error).backward()
+        sum_gradients([*self.network.parameters(), *self.head.parameters()])
         self.optimizer.step()
-        return scores
+        return share.mean(scores)
 
     def _segments(self, sounds: NDArray[np.int64], step: int) -> Tensor:
         levels, rng = self.pairs.sounds, self.rng(step, 1) if self.recipe.augment else None
         others = self.rng(step, 3).integers(len(levels), size=len(sounds))
         pieces = ((levels[i], levels[o]) for i, o in zip(sounds, others, strict=True))
         views = [SEGMENT.view(own, rng, other) for own, other in pieces]
-        return torch.from_numpy(np.stack(views))[:, None].to(self.device)
+        return torch.from_numpy(np.stack(views[self._share.rows]))[:, None].to(self.device)
 
     def result(self) -> dict[str, Tensor]:
         """See :meth:`Stage.result`: the autoencoder."""
@@ -118,7 +122,7 @@ class TranslatorStage(Stage):
     ) -> None:
         self.options, self.pairs, self.embeddings = recipe.translator, pairs, embeddings
         self.seed, self.device = seed, device
-        self._draw = Draw(pairs)
+        self._draw, self._share = Draw(pairs), shares(self.options.batch)[0]
         self.epoch_steps = max(1, embeddings.shape[1] // self.options.batch)
         self.generator = _prepared(DenseGenerator(recipe.pictures), seed + 1, device)
         self.judge = _prepared(RCDiscriminator(recipe.judge), seed + 2, device)
@@ -134,22 +138,28 @@ class TranslatorStage(Stage):
         ``adversarial`` is the loss now, ``averaged`` its moving average over epochs, and
         ``adversarial_weight`` what multiplies the gradient of the former.
         """
+        share = self._share
         embeddings, real = self.batch(step)
-        draws = self.generator.draw(len(real), self.torch_rng(step, 1)).to(self.device)
+        draws = self.generator.draw(self.options.batch, self.torch_rng(step, 1))[share.rows]
         self.generator.train()
-        made = self.generator(embeddings, draws)
+        with share.whole_batch():
+            made = self.generator(embeddings, draws.to(self.device))
         scores = {}
         if self.judge_is_due(step):
             scores["d_loss"] = self._judge_step(real, made.detach(), embeddings, step)
         return {**scores, **self._generator_step(real, made, embeddings, step)}
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Draw embeddings (B, D), and pictures (B, 3, side, side) in [-1, 1] they may belong to."""
+        """Draw embeddings (B, D), and pictures (B, 3, side, side) in [-1, 1] they may belong to.
+
+        Of several processes each gets its share.
+        """
         rng = self.rng(step, 0)
         sounds, pictures, _ = self._draw.batch(self.options.batch, rng)
         copy = rng.integers(len(self.embeddings), size=len(sounds))
-        embeddings = self.embeddings[torch.from_numpy(copy), torch.from_numpy(sounds)]
-        real = torch.from_numpy(self.pairs.pictures[pictures]).permute(0, 3, 1, 2)
+        rows = self._share.rows
+        embeddings = self.embeddings[torch.from_numpy(copy[rows]), torch.from_numpy(sounds[rows])]
+        real = torch.from_numpy(self.pairs.pictures[pictures[rows]]).permute(0, 3, 1, 2)
         return embeddings.to(self.device), real.to(self.device).float() / 127.5 - 1
 
     def judge_is_due(self, step: int) -> bool:
@@ -160,15 +170,16 @@ class TranslatorStage(Stage):
     def _judge_step(self, real: Tensor, made: Tensor, embeddings: Tensor, step: int) -> float:
         """L_D = MSE(D(Y, x), 1) + MSE(D(G(x), x), -1), in one mixed batch."""
         self.judge.train()
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), self._share.whole_batch():
             torch.manual_seed(self.torch_rng(step, 2).initial_seed())  # dropout
             found = self.judge(torch.cat([real, made]), torch.cat([embeddings, embeddings]))
         of_real, of_made = found.chunk(2)
         loss = (of_real - _REAL).square().mean() + (of_made - _MADE).square().mean()
         self.d_optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        self._share.weigh(loss).backward()
+        sum_gradients(self.judge.parameters())
         self.d_optimizer.step()
-        return float(loss.detach())
+        return self._share.mean({"d_loss": float(loss.detach())})["d_loss"]
 
     def _generator_step(
         self, real: Tensor, made: Tensor, embeddings: Tensor, step: int
@@ -183,15 +194,17 @@ class TranslatorStage(Stage):
         averaged = (now + sum(past) + unseen * now.detach()) / options.averaged
         error = F.mse_loss(made, real)
         self.g_optimizer.zero_grad(set_to_none=True)
-        (error + options.adversarial * averaged).backward()
+        self._share.weigh(error + options.adversarial * averaged).backward()
+        sum_gradients(self.generator.parameters())
         self.g_optimizer.step()
-        self._remember(float(now.detach()), step)
-        return {
+        means = {
             "mse": float(error.detach()),
             "adversarial": float(now.detach()),
             "averaged": float(averaged.detach()),
-            "adversarial_weight": options.adversarial / options.averaged,
         }
+        means = self._share.mean(means)
+        self._remember(means["adversarial"], step)
+        return {**means, "adversarial_weight": options.adversarial / options.averaged}
 
     def _remember(self, loss: float, step: int) -> None:
         self.history["sum"] += loss

@@ -27,6 +27,8 @@ from foleycli.training.hearing import SCENE
 from foleycli.training.loop import fastest_layout, one_cycle
 from foleycli.training.picture_encoder import EncoderStage, frozen_encoder, picture_features
 from foleycli.training.picture_gan import GANStage
+from foleycli.training.replicas import sum_gradients
+from foleycli.training.shares import shares
 from foleycli.training.sound2scene_recipe import STAGES, Sound2SceneRecipe, SoundRecipe
 from foleycli.training.sound_pictures import Draw, SoundPictures
 from foleycli.training.stages import Results, Stage, named_tensors, part
@@ -52,7 +54,7 @@ class SoundStage(Stage):
         device: str = "cpu",
     ) -> None:
         self.recipe, self.pairs, self.seed, self.device = recipe, pairs, seed, device
-        self.features, self._draw = features, Draw(pairs)
+        self.features, self._draw, self._share = features, Draw(pairs), shares(recipe.batch)[0]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + 1)
             self.network = SceneAudioEncoder(network)
@@ -70,23 +72,26 @@ class SoundStage(Stage):
         sounds, pictures, groups = self._draw.batch(recipe.batch, self.rng(step, 0))
         views = self._views(sounds, step)
         self.network.train()
-        audio = unit(self.network(torch.from_numpy(views)[:, None].to(self.device)))
+        with self._share.whole_batch():
+            own = unit(self.network(torch.from_numpy(views)[:, None].to(self.device)))
+        audio = self._share.gathered(own)  # a sound's wrong answers are the pictures of all
         image = self.features[torch.from_numpy(pictures)].to(self.device)
         loss = grouped_infonce(audio, image, torch.from_numpy(groups), recipe.temperature)
         squared = (audio - image).square().sum(1).mean()
         self.optimizer.zero_grad(set_to_none=True)
-        (loss + recipe.pull * squared).backward()
+        self._share.weigh(loss + recipe.pull * squared).backward()
+        sum_gradients(self.network.parameters())
         self.optimizer.step()
         return {"infonce": float(loss.detach()), "cosine": 1 - float(squared.detach()) / 2}
 
     def _views(self, sounds: NDArray[np.int64], step: int) -> NDArray[np.float32]:
+        rows = self._share.rows
         if not self.recipe.augment:
-            return np.stack([SCENE.view(self.pairs.sounds[i]) for i in sounds])
+            return np.stack([SCENE.view(self.pairs.sounds[i]) for i in sounds[rows]])
         rng, levels = self.rng(step, 1), self.pairs.sounds
         others = rng.integers(len(levels), size=len(sounds))
-        return np.stack(
-            [SCENE.view(levels[i], rng, levels[o]) for i, o in zip(sounds, others, strict=True)]
-        )
+        views = [SCENE.view(levels[i], rng, levels[o]) for i, o in zip(sounds, others, strict=True)]
+        return np.stack(views[rows])
 
     def result(self) -> dict[str, Tensor]:
         """See :meth:`Stage.result`: the audio encoder."""

@@ -59,8 +59,8 @@ class GANRecipe:
     copies
         Altered copies of every sound whose features are kept for that.
     consistency
-        Weight of the distance between the condition and the feature of what was drawn for it; 0 as
-        published.
+        Weight of one less the cosine between the condition and the feature of what was drawn for
+        it, both standardised; 0 as published.
     augment
         Whether what the discriminator sees is altered (DiffAugment).
     """
@@ -127,15 +127,17 @@ _SMOKE_GENERATOR = ICGANGeneratorConfig(
     attention_after=None,
     z_chunk=4,
     unread_classes=0,
+    standardised=True,
 )
 _MINI_GENERATOR = ICGANGeneratorConfig(
     features=256,
     shared_width=64,
-    channels=24,
+    channels=16,
     widths=(8, 8, 4, 2, 1),
     attention_after=None,
     z_chunk=16,
     unread_classes=0,
+    standardised=True,
 )
 
 PRESETS = {
@@ -146,7 +148,12 @@ PRESETS = {
         SceneAudioEncoderConfig(width=4, features=32, input_pool=(4, 8)),
         _SMOKE_GENERATOR,
         ICGANDiscriminatorConfig(
-            features=32, channels=16, widths=(1, 1, 1), halvings=2, attention_after=None
+            features=32,
+            channels=16,
+            widths=(1, 1, 1),
+            halvings=2,
+            attention_after=None,
+            standardised=True,
         ),
         EncoderRecipe(4, batch=8, views=1),
         SoundRecipe(4, batch=8),
@@ -159,11 +166,16 @@ PRESETS = {
         MINI_AUDIO_ENCODER,
         _MINI_GENERATOR,
         ICGANDiscriminatorConfig(
-            features=256, channels=24, widths=(1, 2, 4, 8, 8), halvings=4, attention_after=None
+            features=256,
+            channels=16,
+            widths=(1, 2, 4, 8, 8),
+            halvings=4,
+            attention_after=None,
+            standardised=True,
         ),
         EncoderRecipe(2000),
         SoundRecipe(1500, temperature=0.2, pull=0.5),
-        GANRecipe(8000, heard=0.5, consistency=1.0),
+        GANRecipe(8000, heard=0.5, consistency=4.0),
     ),
     # Sound2Scene's section 4.1 and IC-GAN's configuration; epochs turned into steps for VGGSound's
     # 50 classes. The picture encoder is SwAV's, which must be given.

@@ -28,6 +28,7 @@ from foleycli.training.loop import (
     save_state,
     trim_log,
 )
+from foleycli.training.replicas import agree, is_first
 
 Results = Mapping[str, Mapping[str, Tensor]]
 
@@ -116,13 +117,14 @@ def train_stages(
     KeyboardInterrupt
         After Ctrl-C or SIGTERM, once the finished step is saved.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     state = load_state(folder) if resume else None
     if state is not None:
         _check(course, state)
     results = dict(course.given() if state is None else state["results"])
     total, before = sum(course.steps.values()), 0
-    trim_log(folder, state["step"] if state else 0)
+    if is_first():
+        folder.mkdir(parents=True, exist_ok=True)
+        trim_log(folder, state["step"] if state else 0)
 
     def save(name: str, stage: Stage, step: int) -> None:
         done = {
@@ -146,6 +148,7 @@ def train_stages(
                 if state is not None and state["stage"] == name:
                     stage.restore(state["current"])
                     first = state["stage_step"]
+                agree([course.settings(), provenance, name, first], stage.state)
                 run_steps(
                     range(first, steps),
                     stage.train_step,
