@@ -1,4 +1,4 @@
-"""``foley extract``: a clip's picture -> features, what it shows, and when it acts."""
+"""``foley extract``: a clip -> features, what it shows and when it acts; or pairs to train on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from foleycli.cli import extract_moments as moments_mode
+from foleycli.cli import extract_pairs as pairs_mode
 from foleycli.cli import options
 from foleycli.cli.batch import Batch, run_batch
 from foleycli.cli.console import Progress, command
@@ -24,6 +26,9 @@ Examples:
   foley extract clip.mp4 -o clip.features.npz --fps 25 --class footstep --json
   foley extract clips/ -o features/ -j 2 --resume
   foley extract clips/ -o features/ --shard auto   # in a Slurm array
+  foley extract clips/ -o pairs/ --pairs s2i
+  foley extract clips/ -o moments/ --moments --model run/
+  foley extract clips/ -o pairs/ --pairs sound2scene --moments-from moments/
 
 \b
 Files:
@@ -39,6 +44,19 @@ Files:
                          --action-source names, on the grid of --front-end
   and as JSON, in __foley__, the names of the classes, the class followed, the
   duration, the front end, and how it was made.
+  NAME.pairs.npz holds, M sounds and N pictures (as many, but with --top),
+    sounds          s2i: (M, 128, 100) uint8, a second of log mel each, relative to
+                    the loudest of the whole clip; sound2scene: (M, 160000) int16,
+                    ten seconds at 16 kHz each, repeated where the clip is shorter
+    sound_start_s, sound_length_s
+                    (M,) float64, before any filling up
+    pictures        (N, 96, 96, 3) or (N, 224, 224, 3) uint8, RGB
+    picture_time_s  (N,) float64
+    picture_sound   (N,) int64, the index of the sound of each
+  and in __foley__ the class: the manifest's, or the folder's. A rest under half a
+  piece is left out. foley train s2i|sound2scene reads folders of such files.
+  NAME.moments.csv has the columns clip, rank, time_s and score, the best first.
+  Edit it at will: only time_s is needed, and rank decides the order.
 """
 
 
@@ -54,6 +72,11 @@ class Settings:
     front_end: str
 
 
+_DEFAULTS = Settings(
+    "auto", None, "recognition", "timing", options.ActionSource.timing.value, LOG_MEL_MINI.name
+)
+
+
 def extract(
     inputs: options.Inputs,
     output: options.Output,
@@ -63,8 +86,8 @@ def extract(
             "--fps",
             min=0.1,
             metavar="X",
-            help="Frames a second that the recogniser looks at.",
-            show_default="what it was trained with",
+            help="Frames a second that are looked at.",
+            show_default="what the recogniser was trained with, 10 with --moments",
         ),
     ] = None,
     label: Annotated[
@@ -87,6 +110,14 @@ def extract(
             autocompletion=lambda: list(PICTURES),
         ),
     ] = LOG_MEL_MINI.name,
+    pairs: pairs_mode.Pairs = None,
+    fit: pairs_mode.FitOption = pairs_mode.Fit.auto,
+    moments_from: pairs_mode.MomentsFrom = "",
+    moments: moments_mode.Moments = False,
+    model: moments_mode.Model = None,
+    moments_json: moments_mode.MomentsJson = "",
+    top: pairs_mode.Top = None,
+    device: options.DeviceOption = options.Device.auto,
     jobs: options.Jobs = 1,
     shard: options.Shard = "",
     dry_run: options.DryRun = False,
@@ -97,25 +128,70 @@ def extract(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """See what clips show, and when they act.
+    """See what clips show, and when they act; or cut them into pairs of sound and picture.
 
     The picture is decoded once, whatever its rate and size. Out come frame features, class
     probabilities, and two series of when something happens: one from optical flow by region, one
     from how much each pair of frames looks like the class's action.
+
+    With --pairs the clip's own sound is cut into pieces, each with the frame at its middle, for
+    foley train s2i and foley train sound2scene. With --moments its frames are ranked instead, by a
+    sound2scene model of a first round of training; --pairs --moments-from then takes the best ones
+    for a second round. The paper selects frames so, by another network.
     """
     with command("extract", quiet=quiet, verbose=verbose) as console:
         grid = picture_spec(front_end_name).name
-        settings = Settings(label, fps, recognition, timing, source.value, grid)
+        settings = Settings(
+            label, None if moments else fps, recognition, timing, source.value, grid
+        )
+        _refuse(
+            {
+                "--pairs and --moments are two things: first rank with --moments, then cut with "
+                "--pairs --moments-from": bool(pairs) and moments,
+                "--fit and --moments-from are for --pairs": (
+                    not pairs and bool(moments_from or fit != pairs_mode.Fit.auto)
+                ),
+                "--model and --moments-json are for --moments": (
+                    not moments and bool(model or moments_json)
+                ),
+                "--top is for --pairs and --moments": bool(top) and not (pairs or moments),
+                "--class, --recognition, --timing, --action-source and --front-end (and with "
+                "--pairs --fps) are for features; leave them out": (
+                    bool(pairs or moments) and (settings != _DEFAULTS or bool(pairs and fps))
+                ),
+            }
+        )
+        suffix, writes = ".features.npz", ".npz"
+        if pairs:
+            suffix = pairs_mode.SUFFIX
+        elif moments:
+            suffix, writes = moments_mode.SUFFIX, ".csv"
         batch = Batch(
-            inputs, output, VIDEO_SUFFIXES, ".features.npz", {".npz"},
+            inputs, output, VIDEO_SUFFIXES, suffix, {writes},
             shard, jobs, dry_run, as_json, no_clobber, resume, fail_fast,
+            once=[moments_json], keeps=[moments_from],
         )  # fmt: skip
+        if pairs:
+            pairs_mode.extract_pairs(console, batch, pairs, fit, moments_from, top)
+            return
+        if moments:
+            place = device.value if dry_run else options.torch_device(device)
+            ranking = moments_mode.Settings(fps or moments_mode.FPS, place)
+            moments_mode.extract_moments(console, batch, model or [], ranking, moments_json, top)
+            return
         uses = []
         if not dry_run:
             from foleycli.checkpoints import find_checkpoint
 
             uses = [find_checkpoint(recognition), find_checkpoint(timing)]
         run_batch(console, batch, look, settings, uses=uses)
+
+
+def _refuse(reasons: Mapping[str, bool]) -> None:
+    """Raise ValueError with the first reason that is met."""
+    for reason, met in reasons.items():
+        if met:
+            raise ValueError(reason)
 
 
 def look(

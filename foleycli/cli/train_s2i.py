@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foleycli.cli import options
-from foleycli.cli.console import Console, command, print_json
+from foleycli.cli.console import Console, print_json
+from foleycli.cli.pair_source import PairSource
 from foleycli.cli.train import (
     FILES,
     Continue,
@@ -20,13 +21,14 @@ from foleycli.cli.train import (
     digest_of,
     finish,
     provenance_of,
+    training,
 )
 from foleycli.cli.train_pairs import (
     Batch,
     Clips,
     Moments,
-    PairSource,
     Pictures,
+    PicturesWhere,
     Same,
     SoundClasses,
     Sounds,
@@ -42,8 +44,12 @@ if TYPE_CHECKING:
 EPILOG = f"""\b
 Examples:
   foley train s2i clips/ -o run/
+  foley train s2i pairs/ -o run/   # as foley extract --pairs s2i cut them
   foley train s2i --sounds sounds/ --pictures photos/ --same rail=train -o run/
   foley train s2i clips/ -o run/ --preset paper --d-every-unit epoch --device cuda
+  foley train s2i --sounds sounds/ --pictures photos/ -o run/ \\
+    --pictures-where 'licence=CC0*|MIT*'
+  foley train s2i s2i_data/embeddings_512/ -o run/ --autoencoder autoencoder.safetensors
   foley train s2i clips/ -o run/ --resume
 {FILES}  RUN/state.pt           everything that --resume needs to go on exactly
   RUN/log.jsonl          losses, one line a step
@@ -68,7 +74,18 @@ def s2i(
     ] = "mini",
     classes: SoundClasses = "",
     where: WhereAny = [],  # noqa: B006 (Typer reads the default, nobody writes it)
+    pictures_where: PicturesWhere = [],  # noqa: B006
     moments: Moments = None,
+    autoencoder: Annotated[
+        str,
+        typer.Option(
+            "--autoencoder",
+            metavar="MODEL",
+            help="What writes the sounds down: a model of the kind s2i-autoencoder or s2i. Without "
+            "it one is trained.",
+            show_default=False,
+        ),
+    ] = "",
     d_every: Annotated[
         int | None,
         typer.Option(
@@ -108,16 +125,24 @@ def s2i(
     generator, beside a discriminator). What the model makes of a split called valid is told in the
     end. Ctrl-C saves and stops; the last stage of a finished run may be made longer with --resume
     and more --steps.
+
+    Of the records that the authors published, pairs train both stages; sounds alone train the
+    autoencoder, which RUN/model.safetensors then is; embeddings train the translator, and need the
+    --autoencoder that wrote them.
     """
-    with command("train s2i", quiet=quiet, verbose=verbose) as console:
+    with training("train s2i", quiet=quiet, verbose=verbose) as console:
         from dataclasses import replace
 
         from foleycli.training.hearing import SEGMENT
-        from foleycli.training.s2i import S2ICourse
+        from foleycli.training.replicas import is_first, join
+        from foleycli.training.s2i_parts import S2IPartsCourse, given_autoencoder, recipe_for
         from foleycli.training.s2i_recipe import preset as resolved
         from foleycli.training.stages import train_stages
 
-        source = PairSource(data, sounds, pictures, same, classes, where, moments)
+        source = PairSource(
+            *("s2i", data, sounds, pictures, same, classes),
+            *(where, pictures_where, moments),
+        )
         recipe = resolved(
             preset,
             steps=stage_steps(steps),
@@ -127,11 +152,14 @@ def s2i(
             averaged=averaged,
         )
         recipe = replace(recipe, classes=tuple(source.classes))
+        given = given_autoencoder(autoencoder) if autoencoder else None
+        if given:
+            recipe = recipe_for(recipe, given[0])
         settings: dict[str, Any] = {"recipe": recipe.as_dict(), "seed": seed, **source.settings()}
         if dry_run:
             print_json(settings)
             return
-        settings["device"] = options.torch_device(device)
+        settings["device"] = join(options.torch_device(device))
         settings["data_sha256"] = digest_of(source.files())
         record = RunRecord("train s2i", settings)
         side = recipe.pictures.pixels
@@ -141,12 +169,20 @@ def s2i(
             f"{len(pairs.sounds)} seconds of sound and {len(pairs.pictures)} pictures of "
             f"{len(pairs.labels)} classes: {', '.join(pairs.labels)}"
         )
-        course = S2ICourse(recipe, pairs, seed, settings["device"])
-        record.save(run / "run.json")
+        course = S2IPartsCourse(recipe, pairs, seed, settings["device"], given=given)
+        if len(course.steps) == 1:
+            console.note("no pictures: only the autoencoder is trained")
+        if is_first():
+            record.save(run / "run.json")
         about = {**provenance_of(settings), **source.settings()}
         with console.training() as report:
             model = train_stages(course, run, resume=resume, provenance=about, report=report)
-        valid = source.load_valid(console, SEGMENT, side, recipe.fit)
+        if not is_first():
+            return
+        # What an autoencoder alone does, or does to embeddings, is not told by pictures.
+        valid = None
+        if course.drawn_from_sound:
+            valid = source.load_valid(console, SEGMENT, side, recipe.fit)
         finish(record, run, as_json, _validated(console, model, pairs, valid))
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foleycli.cli import options
-from foleycli.cli.console import Console, command, print_json
+from foleycli.cli.console import Console, print_json
+from foleycli.cli.pair_source import PairSource
 from foleycli.cli.train import (
     FILES,
     Continue,
@@ -19,13 +20,14 @@ from foleycli.cli.train import (
     digest_of,
     finish,
     provenance_of,
+    training,
 )
 from foleycli.cli.train_pairs import (
     Batch,
     Clips,
     Moments,
-    PairSource,
     Pictures,
+    PicturesWhere,
     Same,
     SoundClasses,
     Sounds,
@@ -41,8 +43,11 @@ if TYPE_CHECKING:
 EPILOG = f"""\b
 Examples:
   foley train sound2scene clips/ -o run/
+  foley train sound2scene pairs/ -o run/   # as foley extract --pairs sound2scene cut them
   foley train sound2scene --sounds sounds/ --pictures photos/ --same rail=train -o run/
   foley train sound2scene clips/ -o run/ --preset paper --picture-encoder swav.safetensors
+  foley train sound2scene --sounds sounds/ --pictures photos/ -o run/ \\
+    --pictures-where 'licence=CC0*|MIT*'
   foley train sound2scene clips/ -o run/ --resume
 {FILES}  RUN/state.pt           everything that --resume needs to go on exactly
   RUN/log.jsonl          losses, one line a step
@@ -60,6 +65,7 @@ def sound2scene(
     ] = "mini",
     classes: SoundClasses = "",
     where: WhereAny = [],  # noqa: B006 (Typer reads the default, nobody writes it)
+    pictures_where: PicturesWhere = [],  # noqa: B006
     moments: Moments = None,
     picture_encoder: Annotated[
         str,
@@ -96,19 +102,23 @@ def sound2scene(
     it) and gan. What the model makes of a split called valid is told in the end. Ctrl-C saves and
     stops; the last stage of a finished run may be made longer with --resume and more --steps.
     """
-    with command("train sound2scene", quiet=quiet, verbose=verbose) as console:
+    with training("train sound2scene", quiet=quiet, verbose=verbose) as console:
         from dataclasses import replace
 
         from foleycli.training.hearing import SCENE
         from foleycli.training.picture_encoder import given_encoder
         from foleycli.training.recognition import read_teacher
+        from foleycli.training.replicas import is_first, join
         from foleycli.training.sound2scene import Sound2SceneCourse
         from foleycli.training.sound2scene_recipe import preset as resolved
         from foleycli.training.stages import train_stages
 
         if picture_encoder and teacher:
             raise ValueError("--picture-encoder is not trained, and so needs no --teacher")
-        source = PairSource(data, sounds, pictures, same, classes, where, moments)
+        source = PairSource(
+            *("sound2scene", data, sounds, pictures, same, classes),
+            *(where, pictures_where, moments),
+        )
         given = given_encoder(picture_encoder) if picture_encoder else None
         recipe = resolved(
             preset, steps=stage_steps(steps), batch=batch, given=given[:3] if given else None
@@ -118,7 +128,7 @@ def sound2scene(
         if dry_run:
             print_json(settings)
             return
-        settings["device"] = options.torch_device(device)
+        settings["device"] = join(options.torch_device(device))
         master = read_teacher(teacher) if teacher else None
         settings["data_sha256"] = digest_of([*source.files(), *([teacher] if teacher else [])])
         record = RunRecord("train sound2scene", settings)
@@ -135,9 +145,12 @@ def sound2scene(
                 teacher=master,
                 progress=asking,
             )
-            record.save(run / "run.json")
+            if is_first():
+                record.save(run / "run.json")
             about = {**provenance_of(settings), **source.settings()}
             model = train_stages(course, run, resume=resume, provenance=about, report=report)
+        if not is_first():
+            return
         valid = source.load_valid(console, SCENE, recipe.loaded_pixels, recipe.fit)
         finish(record, run, as_json, _validated(console, model, pairs, valid))
 

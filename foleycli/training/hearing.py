@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,8 +20,8 @@ from foleycli.dsp.front_ends.front_end import FrontEnd, encode_whole
 from foleycli.dsp.front_ends.s2i import S2I, to_model
 from foleycli.dsp.front_ends.sound2scene import SOUND2SCENE
 from foleycli.media.audio import read_audio
+from foleycli.training.scene_levels import scene_levels
 
-_KEPT_FLOOR = 1e-12  # power density under which a kept spectrogram holds nothing
 _NEPERS_PER_DB = np.log(10) / 10  # natural logarithm of power
 _QUIETER_DB, _LOUDER_DB = -12.0, 6.0
 _KNOTS = 6  # of the random curve over frequency
@@ -99,13 +99,7 @@ class SceneHearing(Hearing):
         for start_s, sound in _cut(wave, rate, self.piece_s):
             if not sound.any():
                 continue
-            clip = np.resize(sound, max(len(sound), rate))
-            front = replace(
-                SOUND2SCENE, clip_s=min(self.piece_s, len(clip) / rate), power_floor=_KEPT_FLOOR
-            )
-            arrays, found = encode_whole(front, clip)
-            log = arrays["spectrogram"] * (found["std"] + front.least_std) + found["mean"]
-            pieces.append(Piece(log.astype(np.float16), start_s, len(sound) / rate))
+            pieces.append(Piece(scene_levels(sound), start_s, len(sound) / rate))
         return _any(pieces)
 
     def view(

@@ -8,7 +8,6 @@ class is.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,15 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foleycli.media.clock import picture_clock
+from foleycli.media.cutting import Screen, middle_s
 from foleycli.media.stills import read_still
-from foleycli.media.video import at_rate, read_frames
 from foleycli.training.data import Example
 from foleycli.training.hearing import Hearing, Piece
+from foleycli.training.moments import Moments, moments_of
 from foleycli.training.pictures import Images, Picture, squeeze
 
 Progress = Callable[[int, int], None]
 
-RANKED_FPS = 10.0  # ranked frames are counted at this rate
 _FITS = ("crop", "squash")
 
 
@@ -63,14 +63,15 @@ class SoundPictures:
 class Draw:
     """Draws sounds and pictures that may meet, all labels as equally often as can be.
 
-    Raises ValueError where nothing meets.
+    Of sounds without any pictures it draws sounds alone. Raises ValueError where nothing meets.
     """
 
     def __init__(self, pairs: SoundPictures) -> None:
         self.sounds = _members(pairs.sound_group, len(pairs.group_label))
         self.pictures = _members(pairs.picture_group, len(pairs.group_label))
         both = zip(self.sounds, self.pictures, strict=True)
-        meets = np.array([len(sounds) > 0 and len(pictures) > 0 for sounds, pictures in both])
+        self._alone = not len(pairs.pictures)
+        meets = np.array([len(s) > 0 and (len(p) > 0 or self._alone) for s, p in both])
         of_labels = (pairs.group_label == k for k in range(len(pairs.labels)))
         found = [np.flatnonzero(of_label & meets) for of_label in of_labels]
         self._by_label = [groups for groups in found if len(groups)]
@@ -80,14 +81,16 @@ class Draw:
     def batch(
         self, size: int, rng: np.random.Generator
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return ``size`` indices of sounds, of pictures that they meet, and of their groups."""
+        """Return ``size`` indices of sounds, of pictures that they meet, and of their groups.
+
+        The pictures are -1 where there are none at all.
+        """
         labels = rng.permutation(np.arange(size) + rng.integers(10**6)) % len(self._by_label)
         groups = np.array([rng.choice(self._by_label[label]) for label in labels])
-        return (
-            self.one_of(self.sounds, groups, rng),
-            self.one_of(self.pictures, groups, rng),
-            groups,
-        )
+        sounds = self.one_of(self.sounds, groups, rng)
+        if self._alone:
+            return sounds, np.full(size, -1), groups
+        return sounds, self.one_of(self.pictures, groups, rng), groups
 
     @staticmethod
     def one_of(
@@ -103,7 +106,7 @@ def load_clips(
     side: int,
     fit: str,
     *,
-    moments: Mapping[str, Sequence[int]] | None = None,
+    moments: Moments | None = None,
     progress: Progress | None = None,
 ) -> tuple[SoundPictures, dict[str, str]]:
     """Cut clips that have sound and picture into pairs.
@@ -111,8 +114,8 @@ def load_clips(
     Parameters
     ----------
     moments
-        Ranked frames of clips, see :func:`read_moments`: a clip is then one pair, its best frame
-        and the piece of sound around it. Clips that are not in it are cut as ever.
+        Ranked frames of clips, see ``moments.py``: a clip is then one pair, its best frame and the
+        piece of sound around it. Clips that are not in it are cut as ever.
 
     Returns
     -------
@@ -130,10 +133,13 @@ def load_clips(
     for done, clip in enumerate(clips, 1):
         try:
             pieces = hearing.listen(clip.path)
-            ranked = (moments or {}).get(clip.path.stem)
-            times = [piece.start_s + piece.length_s / 2 for piece in pieces]
+            ranked = moments_of(moments or {}, clip.path)
             if ranked:
-                pieces, times = [_best(pieces, ranked, hearing.piece_s)], [ranked[0] / RANKED_FPS]
+                pieces, times = [_best(pieces, ranked[0], hearing.piece_s)], [ranked[0]]
+            else:
+                picture_s = float(picture_clock(clip.path).duration)
+                middles = (middle_s(p.start_s, p.length_s, picture_s) for p in pieces)
+                times = [middle for middle in middles if middle is not None]
             seen = _frames_at(clip.path, times, side, fit)
         except (ValueError, OSError) as error:
             left_out[str(clip.path)] = str(error)
@@ -237,24 +243,6 @@ def meeting_classes(
     return meets
 
 
-def read_moments(path: Path) -> dict[str, list[int]]:
-    """Read ranked frames: clip -> numbers of frames at 10 a second, the best first.
-
-    The published file calls a clip ``ID_STARTMS_ENDMS``, which is taken for its file's name
-    without the suffix.
-
-    Raises
-    ------
-    ValueError
-        When the file is not such JSON.
-    """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {str(name): [int(number) for number in ranks] for name, ranks in found.items()}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f'{path}: not ranked frames, such as {{"clip07": [31, 4]}}') from error
-
-
 def fitted(pixels: NDArray[np.uint8], side: int, fit: str) -> Images:
     """Bring a picture (H, W, 3) to (side, side, 3): its centre cut out, or squashed whole."""
     if fit not in _FITS:
@@ -267,9 +255,8 @@ def fitted(pixels: NDArray[np.uint8], side: int, fit: str) -> Images:
     return pixels if pixels.shape[:2] == (side, side) else squeeze(pixels, side)
 
 
-def _best(pieces: Sequence[Piece], ranked: Sequence[int], piece_s: float) -> Piece:
+def _best(pieces: Sequence[Piece], time_s: float, piece_s: float) -> Piece:
     """Return the piece that is heard with the best frame."""
-    time_s = ranked[0] / RANKED_FPS
     for piece in pieces:
         if piece.start_s <= time_s < piece.start_s + piece_s:
             return piece
@@ -278,14 +265,16 @@ def _best(pieces: Sequence[Piece], ranked: Sequence[int], piece_s: float) -> Pie
 
 def _frames_at(path: Path, times_s: Sequence[float], side: int, fit: str) -> list[Images]:
     """Frames on screen at rising times; none for times after the end."""
-    wanted, found = [round(time * RANKED_FPS) for time in times_s], []
-    for number, _, frame in at_rate(read_frames(path), RANKED_FPS):
-        if number in wanted:
-            found.append(fitted(frame.rgb(), side, fit))
-        if number >= wanted[-1]:
+    screen, found = Screen(path), []
+    for time_s in times_s:
+        frame = screen.at(time_s)
+        if frame is None:
             break
+        found.append(fitted(frame.rgb(), side, fit))
     if not found:
-        raise ValueError(f"the picture ends before {times_s[0]:.1f} s")
+        raise ValueError(
+            "the picture ends before " + (f"{times_s[0]:.1f} s" if times_s else "any sound")
+        )
     return found
 
 

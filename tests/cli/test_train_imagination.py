@@ -94,6 +94,45 @@ def test_values_of_a_condition_may_be_several(foley_here, data: Path) -> None:
     assert clips("--where", "tier=nc") == 2
     assert clips("--where", "tier=free|nc") == 4
     assert clips("--where", "tier=free|other") == 2
+    assert clips("--where", "tier=F*") == 2
+    assert clips("--where", "tier=*") == 4
+
+
+def _licensed(data: Path) -> None:
+    rows = ["path,class,licence"]
+    for label in ("train", "rain"):
+        for number in range(12):
+            licence = ("CC0-1.0 (repo)", "MIT", "")[number % 3]
+            rows.append(f"{label}/{number}.png,{label},{licence}")
+    (data / "pictures" / "manifest.csv").write_text("\n".join(rows))
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_pictures_are_chosen_by_licence_and_said(foley_here, data: Path, system: str) -> None:
+    _licensed(data)
+    every = json.loads(_train(foley_here, system, *WEAK, "-n").stdout)
+    counts = {"CC0-1.0 (repo)": 6, "MIT": 8, "not stated": 8}  # every tenth is for validation
+    assert every["picture_licences"] == counts
+    made = _train(foley_here, system, *WEAK, "--pictures-where", "licence=cc0*|MIT", "--batch", 4)
+    assert made.exit_code == 0, made.stderr
+    assert "licences of the pictures: 8 MIT; 6 CC0-1.0 (repo)\n" in made.stderr
+    kept = {"CC0-1.0 (repo)": 6, "MIT": 8}
+    assert load_checkpoint(data / "run").provenance["picture_licences"] == kept
+
+
+def test_conditions_on_pictures_must_be_met(foley_here, data: Path) -> None:
+    def refused(*options: object) -> str:
+        found = _train(foley_here, "s2i", *options)
+        assert (found.exit_code, len(found.stderr.splitlines())) == (2, 1)
+        return found.stderr
+
+    assert "pictures has no manifest.csv" in refused(*WEAK, "--pictures-where", "licence=MIT")
+    _licensed(data)
+    assert "has no such column" in refused(*WEAK, "--pictures-where", "colour=red")
+    assert "no picture has it (some: CC0-1.0 (repo), MIT)" in refused(
+        *WEAK, "--pictures-where", "licence=mit"
+    )
+    assert "DATA takes --where" in refused("sounds.csv", "--pictures-where", "licence=MIT")
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,6 @@ from foleycli.training.sound_pictures import (
     load_classes,
     load_clips,
     meeting_classes,
-    read_moments,
 )
 
 GREYS = (40, 120, 200)  # of the clip's seconds
@@ -73,16 +72,16 @@ def test_ten_seconds_meet_one_frame_and_ranked_frames_come_first(clip: Path) -> 
     pairs, _ = load_clips([Example(clip, "rain")], SCENE, 16, "crop")
     assert len(pairs.sounds) == 1
     assert pairs.pictures.mean() == pytest.approx(GREYS[1], abs=4)
-    best, _ = load_clips([Example(clip, "rain")], SCENE, 16, "crop", moments={"a": [25, 3]})
+    best, _ = load_clips([Example(clip, "rain")], SCENE, 16, "crop", moments={"a": [2.5, 0.3]})
     assert best.pictures.mean() == pytest.approx(GREYS[2], abs=4)
-    other, _ = load_clips([Example(clip, "rain")], SCENE, 16, "crop", moments={"b": [25]})
+    other, _ = load_clips([Example(clip, "rain")], SCENE, 16, "crop", moments={"b": [2.5]})
     assert other.pictures.mean() == pytest.approx(GREYS[1], abs=4)
-    second, _ = load_clips([Example(clip, "rain")], SEGMENT, 16, "crop", moments={"a": [15]})
+    second, _ = load_clips([Example(clip, "rain")], SEGMENT, 16, "crop", moments={"rain/a": [1.5]})
     cut, _ = load_clips([Example(clip, "rain")], SEGMENT, 16, "crop")
     assert len(second.sounds) == 1
     assert np.array_equal(second.sounds[0], cut.sounds[1])
     with pytest.raises(ValueError, match=r"no sound around its best frame, at 70\.0 s"):
-        load_clips([Example(clip, "rain")], SEGMENT, 16, "crop", moments={"a": [700]})
+        load_clips([Example(clip, "rain")], SEGMENT, 16, "crop", moments={"a": [70.0]})
 
 
 def test_clips_without_sound_are_left_out_by_name(clip: Path) -> None:
@@ -94,14 +93,13 @@ def test_clips_without_sound_are_left_out_by_name(clip: Path) -> None:
         load_clips(examples[1:], SEGMENT, 8, "squash")
 
 
-def test_ranked_frames_are_read_and_others_refused(tmp_path: Path) -> None:
-    path = tmp_path / "moments.json"
-    path.write_text(json.dumps({"x_0_10000": [31, 4]}))
-    assert read_moments(path) == {"x_0_10000": [31, 4]}
-    for damaged in ("[1, 2]", "{", '{"a": 3}', '{"a": ["b"]}'):
-        path.write_text(damaged)
-        with pytest.raises(ValueError, match="not ranked frames"):
-            read_moments(path)
+def test_sound_that_outlasts_the_picture_meets_what_is_seen_of_it(shared: Path) -> None:
+    clip = Example(shared / "data/odd/audio_longer.mp4", "rain")  # 3 s of picture, 8 s of sound
+    seconds, _ = load_clips([clip], SEGMENT, 16, "crop")
+    assert len(seconds.sounds) == len(seconds.pictures) == 3
+    scene, _ = load_clips([clip], SCENE, 16, "crop")
+    assert len(scene.sounds) == len(scene.pictures) == 1
+    assert np.array_equal(scene.pictures[0], seconds.pictures[1])  # both at 1.5 s
 
 
 def test_a_class_of_sounds_meets_the_pictures_that_are_the_same(tmp_path: Path) -> None:
@@ -175,6 +173,16 @@ def test_groups_without_pictures_are_not_drawn() -> None:
     pairs.picture_group[:] = -1
     with pytest.raises(ValueError, match="no sound meets a picture"):
         Draw(pairs)
+
+
+def test_without_any_pictures_sounds_are_drawn_alone() -> None:
+    none = np.zeros(0, np.int64)
+    still = np.zeros((0, 4, 4, 3), np.uint8)
+    pairs = replace(_uneven(), pictures=still, picture_group=none, picture_label=none)
+    sounds, pictures, groups = Draw(pairs).batch(40, np.random.default_rng(0))
+    assert set(pictures.tolist()) == {-1}
+    np.testing.assert_array_equal(pairs.sound_group[sounds], groups)
+    assert (pairs.group_label[groups] == 0).sum() == 20
 
 
 def test_pictures_are_cropped_or_squashed_to_squares() -> None:
