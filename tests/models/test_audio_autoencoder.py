@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from foleycli.models.audio_autoencoder import (
     xavier_uniform,
 )
 
+Fill = Callable[[dict[str, list[int]]], dict[str, torch.Tensor]]
+
 MINI = AutoencoderConfig(embedding=32, scale=1 / 16)
 PUBLISHED = {
     128: 29_875_635,
@@ -26,27 +29,6 @@ PUBLISHED = {
     1024: 38_135_859,
     2048: 47_576_115,
 }
-
-
-def _filled(layout: dict[str, list[int]]) -> dict[str, torch.Tensor]:
-    """Fill by place in the layout, as goldens/s2i/goldens.json says."""
-    tensors = {}
-    for i, (name, shape) in enumerate(layout.items()):
-        draw = np.random.RandomState(1000 + i).standard_normal(shape)
-        leaf = name.rpartition(".")[2]
-        if leaf == "num_batches_tracked":
-            tensors[name] = torch.zeros(shape, dtype=torch.int64)
-            continue
-        if leaf == "running_var":
-            draw = 1 + 0.5 * np.abs(draw)
-        elif len(shape) >= 2:
-            draw = draw * np.sqrt(2 / np.prod(shape[1:]))
-        elif leaf == "weight":
-            draw = 1 + 0.1 * draw
-        else:
-            draw = 0.1 * draw
-        tensors[name] = torch.from_numpy(np.asarray(draw, np.float32))
-    return tensors
 
 
 def _mini(seed: int = 0) -> AudioAutoencoder:
@@ -77,11 +59,11 @@ def test_published_parameter_counts(embedding: int, parameters: int):
     assert sum(p.numel() for p in network.parameters()) == parameters
 
 
-def test_outputs_match_the_reference(shared: Path):
+def test_outputs_match_the_reference(shared: Path, filled: Fill):
     folder = shared / "goldens/s2i"
     network = AudioAutoencoder().eval()
     layout = json.loads((folder / "keys/audio_autoencoder_512.json").read_text())
-    network.load_state_dict(_filled(layout))
+    network.load_state_dict(filled(layout))
     draw = np.random.RandomState(1).standard_normal((2, 1, 128, 100)).astype(np.float32)
     with torch.inference_mode():
         reconstruction, embedding = network(torch.from_numpy(np.tanh(draw)))

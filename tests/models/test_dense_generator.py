@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from torch import nn
 from foleycli.models.audio_autoencoder import xavier_uniform
 from foleycli.models.dense_generator import DenseGenerator, DenseGeneratorConfig
 
+Fill = Callable[[dict[str, list[int]]], dict[str, torch.Tensor]]
+
 MINI = DenseGeneratorConfig(embedding=32, pixels=48, scale=1 / 16)
 PUBLISHED = {
     128: 37_857_705,
@@ -21,27 +24,6 @@ PUBLISHED = {
     1024: 39_692_713,
     2048: 41_789_865,
 }
-
-
-def _filled(layout: dict[str, list[int]]) -> dict[str, torch.Tensor]:
-    """Fill by place in the layout, as goldens/s2i/goldens.json says."""
-    tensors = {}
-    for i, (name, shape) in enumerate(layout.items()):
-        draw = np.random.RandomState(1000 + i).standard_normal(shape)
-        leaf = name.rpartition(".")[2]
-        if leaf == "num_batches_tracked":
-            tensors[name] = torch.zeros(shape, dtype=torch.int64)
-            continue
-        if leaf == "running_var":
-            draw = 1 + 0.5 * np.abs(draw)
-        elif len(shape) >= 2:
-            draw = draw * np.sqrt(2 / np.prod(shape[1:]))
-        elif leaf == "weight":
-            draw = 1 + 0.1 * draw
-        else:
-            draw = 0.1 * draw
-        tensors[name] = torch.from_numpy(np.asarray(draw, np.float32))
-    return tensors
 
 
 def _mini(config: DenseGeneratorConfig = MINI) -> DenseGenerator:
@@ -82,11 +64,11 @@ def test_published_parameter_counts(embedding: int, parameters: int):
     assert sum(p.numel() for p in network.parameters()) == parameters
 
 
-def test_outputs_match_the_reference(shared: Path):
+def test_outputs_match_the_reference(shared: Path, filled: Fill):
     folder = shared / "goldens/s2i"
     network = DenseGenerator().eval()
     layout = json.loads((folder / "keys/generator_dense_512.json").read_text())
-    network.load_state_dict(_filled(layout))
+    network.load_state_dict(filled(layout))
     draw = np.random.RandomState(2).standard_normal((2, 512)).astype(np.float32)
     found = network.generate(torch.from_numpy(np.tanh(draw))).numpy()
     golden = json.loads((folder / "goldens.json").read_text())["nets"]["generator_dense"]["image"]

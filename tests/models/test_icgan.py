@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from foleycli.models.icgan import (
 )
 from foleycli.models.scene_audio_encoder import SceneAudioEncoder, SceneAudioEncoderConfig
 
+Fill = Callable[[dict[str, list[int]]], dict[str, torch.Tensor]]
+
 TINY = ICGANGeneratorConfig(
     features=6,
     shared_width=4,
@@ -38,37 +41,12 @@ TINY = ICGANGeneratorConfig(
 )
 
 
-def _filled(layout: dict[str, list[int]]) -> dict[str, Tensor]:
-    """Fill by place in the layout, as goldens/sound2scene/sound2scene_goldens.json says."""
-    tensors = {}
-    for i, (name, shape) in enumerate(layout.items()):
-        leaf = name.rpartition(".")[2]
-        if leaf == "num_batches_tracked":
-            tensors[name] = torch.zeros(shape, dtype=torch.int64)
-            continue
-        draw = np.asarray(np.random.RandomState(1000 + i).standard_normal(shape))
-        if leaf in ("running_var", "stored_var"):
-            draw = 1 + 0.5 * np.abs(draw)
-        elif leaf == "sv0":
-            draw = np.ones(shape)
-        elif leaf == "gamma":
-            draw = np.asarray(0.5)
-        elif len(shape) >= 2 and leaf != "u0":
-            draw *= np.sqrt(2 / np.prod(shape[1:]))
-        elif leaf in ("weight", "gain"):
-            draw = 1 + 0.1 * draw
-        elif leaf != "u0":
-            draw = 0.1 * draw
-        tensors[name] = torch.from_numpy(np.asarray(draw, np.float32))
-    return tensors
-
-
-def _published(network: type[nn.Module], config: object, layout: Path) -> nn.Module:
+def _published(network: type[nn.Module], config: object, layout: Path, filled: Fill) -> nn.Module:
     with torch.device("meta"):
         built = network(config)
     shapes = json.loads(layout.read_text())
     assert {n: list(t.shape) for n, t in built.state_dict().items()} == shapes
-    built.load_state_dict(_filled(shapes), assign=True)
+    built.load_state_dict(filled(shapes), assign=True)
     return built.eval()
 
 
@@ -77,7 +55,7 @@ def _unit(draw: np.ndarray) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def published(shared: Path) -> dict[str, Tensor]:
+def published(shared: Path, filled: Fill) -> dict[str, Tensor]:
     """What our networks of the published size make under the goldens' weights."""
     folder = shared / "goldens" / "sound2scene"
     z = torch.from_numpy(np.random.RandomState(5).standard_normal((1, 120)).astype(np.float32))
@@ -89,12 +67,14 @@ def published(shared: Path) -> dict[str, Tensor]:
             SceneAudioEncoder,
             SceneAudioEncoderConfig(),
             folder / "keys" / "audio_encoder_resnet18.json",
+            filled,
         )
         feature = _unit(encoder(spectrogram[None, None]).numpy())
         generator = _published(
             ICGANGenerator,
             ICGANGeneratorConfig(),
             folder / "keys" / "icgan_biggan128_generator.json",
+            filled,
         )
         made["generator"] = generator(z, feature)
         drawn = _unit(np.abs(np.random.RandomState(6).standard_normal((1, 2048))))
@@ -105,6 +85,7 @@ def published(shared: Path) -> dict[str, Tensor]:
             ICGANDiscriminator,
             ICGANDiscriminatorConfig(),
             folder / "keys" / "icgan_biggan128_discriminator.json",
+            filled,
         )
         made["discriminator"] = discriminator(made["generator"], feature)
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,36 +12,17 @@ import torch
 
 from foleycli.models.informativity import INFORMATIVE, Informativity
 
-
-def _filled(layout: dict[str, list[int]]) -> dict[str, torch.Tensor]:
-    """Fill by place in the layout, as goldens/s2i/goldens.json says."""
-    tensors = {}
-    for i, (name, shape) in enumerate(layout.items()):
-        draw = np.random.RandomState(1000 + i).standard_normal(shape)
-        leaf = name.rpartition(".")[2]
-        if leaf == "num_batches_tracked":
-            tensors[name] = torch.zeros(shape, dtype=torch.int64)
-            continue
-        if leaf == "running_var":
-            draw = 1 + 0.5 * np.abs(draw)
-        elif len(shape) >= 2:
-            draw = draw * np.sqrt(2 / np.prod(shape[1:]))
-        elif leaf == "weight":
-            draw = 1 + 0.1 * draw
-        else:
-            draw = 0.1 * draw
-        tensors[name] = torch.from_numpy(np.asarray(draw, np.float32))
-    return tensors
+Fill = Callable[[dict[str, list[int]]], dict[str, torch.Tensor]]
 
 
-def test_layout_and_outputs_are_the_references(shared: Path):
+def test_layout_and_outputs_are_the_references(shared: Path, filled: Fill):
     layout = json.loads((shared / "goldens/s2i/keys/informativity.json").read_text())
     network = Informativity().eval()
     ours = {name: list(t.shape) for name, t in network.state_dict().items()}
     assert ours == layout
     assert list(ours) == list(layout)
     assert sum(p.numel() for p in network.parameters()) == 34_730
-    network.load_state_dict(_filled(layout))
+    network.load_state_dict(filled(layout))
     draw = np.random.RandomState(3).standard_normal((2, 3, 96, 96)).astype(np.float32)
     with torch.inference_mode():
         found = network(torch.from_numpy(np.tanh(draw))).flatten().numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,28 +14,9 @@ import torch.nn.functional as F
 from foleycli.models.audio_autoencoder import xavier_uniform
 from foleycli.models.rc_discriminator import RCDiscriminator, RCDiscriminatorConfig
 
+Fill = Callable[[dict[str, list[int]]], dict[str, torch.Tensor]]
+
 MINI = RCDiscriminatorConfig(embedding=32, pixels=48, scale=1 / 12)
-
-
-def _filled(layout: dict[str, list[int]]) -> dict[str, torch.Tensor]:
-    """Fill by place in the layout, as goldens/s2i/goldens.json says."""
-    tensors = {}
-    for i, (name, shape) in enumerate(layout.items()):
-        draw = np.random.RandomState(1000 + i).standard_normal(shape)
-        leaf = name.rpartition(".")[2]
-        if leaf == "num_batches_tracked":
-            tensors[name] = torch.zeros(shape, dtype=torch.int64)
-            continue
-        if leaf == "running_var":
-            draw = 1 + 0.5 * np.abs(draw)
-        elif len(shape) >= 2:
-            draw = draw * np.sqrt(2 / np.prod(shape[1:]))
-        elif leaf == "weight":
-            draw = 1 + 0.1 * draw
-        else:
-            draw = 0.1 * draw
-        tensors[name] = torch.from_numpy(np.asarray(draw, np.float32))
-    return tensors
 
 
 def _mini() -> RCDiscriminator:
@@ -65,11 +47,11 @@ def test_published_parameter_count():
         assert sum(p.numel() for p in RCDiscriminator().parameters()) == 5_276_450
 
 
-def test_scores_match_the_reference(shared: Path):
+def test_scores_match_the_reference(shared: Path, filled: Fill):
     folder = shared / "goldens/s2i"
     network = RCDiscriminator().eval()
     layout = json.loads((folder / "keys/discriminator_512.json").read_text())
-    network.load_state_dict(_filled(layout))
+    network.load_state_dict(filled(layout))
     draw = np.random.RandomState(3).standard_normal((2, 3, 96, 96)).astype(np.float32)
     embedding = np.random.RandomState(2).standard_normal((2, 512)).astype(np.float32)
     with torch.inference_mode():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,36 +19,17 @@ from foleycli.models.scene_audio_encoder import (
     SceneAudioEncoderConfig,
 )
 
-
-def _filled(layout: dict[str, list[int]]) -> dict[str, torch.Tensor]:
-    """Fill by place in the layout, as goldens/sound2scene/sound2scene_goldens.json says."""
-    tensors = {}
-    for i, (name, shape) in enumerate(layout.items()):
-        leaf = name.rpartition(".")[2]
-        if leaf == "num_batches_tracked":
-            tensors[name] = torch.zeros(shape, dtype=torch.int64)
-            continue
-        draw = np.random.RandomState(1000 + i).standard_normal(shape)
-        if leaf == "running_var":
-            draw = 1 + 0.5 * np.abs(draw)
-        elif len(shape) >= 2:
-            draw = draw * np.sqrt(2 / np.prod(shape[1:]))
-        elif leaf == "weight":
-            draw = 1 + 0.1 * draw
-        else:
-            draw = 0.1 * draw
-        tensors[name] = torch.from_numpy(np.asarray(draw, np.float32))
-    return tensors
+Fill = Callable[[dict[str, list[int]]], dict[str, torch.Tensor]]
 
 
-def test_layout_and_outputs_are_the_references(shared: Path) -> None:
+def test_layout_and_outputs_are_the_references(shared: Path, filled: Fill) -> None:
     folder = shared / "goldens" / "sound2scene"
     layout = json.loads((folder / "keys" / "audio_encoder_resnet18.json").read_text())
     goldens = json.loads((folder / "sound2scene_goldens.json").read_text())["net_goldens"]
     golden = goldens["nets"]["audio_encoder_resnet18"]
     network = SceneAudioEncoder().eval()
     assert {n: list(t.shape) for n, t in network.state_dict().items()} == layout
-    network.load_state_dict(_filled(layout))
+    network.load_state_dict(filled(layout))
     sound, _ = soundfile.read(folder / "wavs" / "chainsaw.wav", dtype="float32")
     spectrogram = torch.from_numpy(encode_whole(SOUND2SCENE, sound)[0]["spectrogram"])
     with torch.inference_mode():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,26 +13,7 @@ import torch
 from foleycli.models.resnet import ResNet
 from foleycli.models.swav_resnet50 import SWAV_RESNET50, trunk_tensors
 
-
-def _filled(layout: dict[str, list[int]]) -> dict[str, torch.Tensor]:
-    """Fill by place in the layout, as goldens/sound2scene/sound2scene_goldens.json says."""
-    tensors = {}
-    for i, (name, shape) in enumerate(layout.items()):
-        leaf = name.rpartition(".")[2]
-        if leaf == "num_batches_tracked":
-            tensors[name] = torch.zeros(shape, dtype=torch.int64)
-            continue
-        draw = np.random.RandomState(1000 + i).standard_normal(shape)
-        if leaf == "running_var":
-            draw = 1 + 0.5 * np.abs(draw)
-        elif len(shape) >= 2:
-            draw = draw * np.sqrt(2 / np.prod(shape[1:]))
-        elif leaf == "weight":
-            draw = 1 + 0.1 * draw
-        else:
-            draw = 0.1 * draw
-        tensors[name] = torch.from_numpy(np.asarray(draw, np.float32))
-    return tensors
+Fill = Callable[[dict[str, list[int]]], dict[str, torch.Tensor]]
 
 
 def _wrapped(trunk: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -45,7 +27,9 @@ def _wrapped(trunk: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {f"module.{name}": t for name, t in {**trunk, **heads}.items()}
 
 
-def test_pooled_feature_is_the_references_whatever_is_wrapped_around(shared: Path) -> None:
+def test_pooled_feature_is_the_references_whatever_is_wrapped_around(
+    shared: Path, filled: Fill
+) -> None:
     folder = shared / "goldens" / "sound2scene"
     layout = json.loads((folder / "keys" / "image_encoder_swav_resnet50.json").read_text())
     goldens = json.loads((folder / "sound2scene_goldens.json").read_text())["net_goldens"]
@@ -53,7 +37,7 @@ def test_pooled_feature_is_the_references_whatever_is_wrapped_around(shared: Pat
     network = ResNet(SWAV_RESNET50).eval()
     ours = {name: list(t.shape) for name, t in network.state_dict().items()}
     assert ours | {"fc.weight": [1000, 2048], "fc.bias": [1000]} == layout
-    network.load_state_dict(trunk_tensors(_wrapped(_filled(layout))))
+    network.load_state_dict(trunk_tensors(_wrapped(filled(layout))))
     images = np.random.RandomState(4).standard_normal((1, 3, 224, 224)).astype(np.float32)
     with torch.inference_mode():
         pooled = network.embed(torch.from_numpy(images))
