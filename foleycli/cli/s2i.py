@@ -61,7 +61,7 @@ def s2i(
     seed: options.Seed = 0,
     samples: choices.Samples = 1,
     truncation: choices.Truncation = None,
-    candidates: choices.Candidates = 1,
+    candidates: choices.Candidates = None,
     decoder: choices.DecoderOption = choices.Decoder.auto,
     library: choices.Library = "",
     library_index: choices.LibraryIndex = "",

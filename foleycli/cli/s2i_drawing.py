@@ -38,7 +38,7 @@ class Settings:
     seed: int
     samples: int
     truncation: float | None
-    candidates: int
+    candidates: int | None
     dropout: bool
     stretch: bool
     controls: Controls
@@ -225,7 +225,7 @@ def _noise(
         return torch.from_numpy(_inversion(made.inversion).z)[None]
     if not settings.dropout:
         return None
-    drawn = [system.noise(seed, k, settings.truncation) for k in range(settings.candidates)]
+    drawn = [system.noise(seed, k, settings.truncation) for k in range(settings.candidates or 1)]
     if len(drawn) == 1:
         return drawn[0]
     seen = [seeing(system).see(as_pixels(system.draw(latent, noise))) for noise in drawn]

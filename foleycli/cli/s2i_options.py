@@ -66,12 +66,13 @@ Truncation = Annotated[
     ),
 ]
 Candidates = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--candidates",
         min=1,
         metavar="N",
         help="Draw N and keep the one whose features are nearest to the sound's.",
+        show_default="8 for models of up to 64 pixels that can see, else 1",
     ),
 ]
 DecoderOption = Annotated[

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _MOST_VALUES = 100
 _MOST_DB = 100.0
+_SMALL_PIXELS = 64
+_CANDIDATES = 8
 
 
 @dataclass(frozen=True)
@@ -143,13 +145,29 @@ def _resolved(settings: Settings, system: System) -> Settings:
     if decoder == "auto":
         decoder = "retrieval" if settings.library else "generator"
     settings = replace(settings, system=system.name, decoder=decoder)
-    if decoder == "retrieval" or settings.candidates > 1 or settings.image or settings.edit:
+    if decoder == "retrieval" or _chooses(settings) or settings.image or settings.edit:
         seeing(system)
     if decoder == "generator" and not system.can_draw:
         raise ValueError("the model has no generator; add its --model, or give a --library")
     _refuse(_misplaced(settings))
     _refuse(_of_the_other_system(settings))
+    if settings.candidates is None:
+        settings = replace(settings, candidates=_usual_candidates(settings, system))
     return settings
+
+
+def _chooses(settings: Settings) -> bool:
+    """Whether several candidates are asked for."""
+    return settings.candidates is not None and settings.candidates > 1
+
+
+def _usual_candidates(settings: Settings, system: System) -> int:
+    """Let small models choose: they fail more often, and draw in milliseconds."""
+    from foleycli.imagination.systems import SceneSystem
+
+    if settings.decoder != "generator" or settings.edit or not isinstance(system, SceneSystem):
+        return 1
+    return _CANDIDATES if system.can_see and system.pixels <= _SMALL_PIXELS else 1
 
 
 def _refuse(reasons: dict[str, bool]) -> None:
@@ -160,9 +178,9 @@ def _refuse(reasons: dict[str, bool]) -> None:
 
 def _misplaced(settings: Settings) -> dict[str, bool]:
     """Say what contradicts itself, whatever the system."""
-    drawing = settings.truncation is not None or settings.candidates > 1 or settings.stretch
+    drawing = settings.truncation is not None or _chooses(settings) or settings.stretch
     retrieval = settings.decoder == "retrieval"
-    several = settings.samples > 1 or settings.candidates > 1 or settings.truncation is not None
+    several = settings.samples > 1 or _chooses(settings) or settings.truncation is not None
     return {
         "--decoder retrieval needs --library": retrieval and not settings.library,
         "--library is for --decoder retrieval; give one of the two up": (
@@ -174,7 +192,7 @@ def _misplaced(settings: Settings) -> dict[str, bool]:
         "--edit draws from the photograph's own noise; leave out --samples, --candidates and "
         "--truncation": bool(settings.edit) and several,
         "--no-dropout leaves nothing that --samples or --candidates could vary": (
-            not settings.dropout and (settings.samples > 1 or settings.candidates > 1)
+            not settings.dropout and (settings.samples > 1 or _chooses(settings))
         ),
     }
 

@@ -172,6 +172,11 @@ def test_candidates_keep_the_picture_most_like_the_sound(s2i: FoleyHere, here: P
         with Image.open(here / "c.png") as image:
             likeness.append(float(system.see(np.asarray(image)) @ latent))
     assert likeness[1] > likeness[0]
+    eight = (here / "c.png").read_bytes()
+    s2i("-o", "c.png")  # what a small model does unless told
+    assert (here / "c.png").read_bytes() == eight
+    with Image.open(here / "c.png") as image:
+        assert json.loads(image.text["foley"])["options"]["candidates"] == 8
 
 
 def test_an_edit_is_kept_beside_the_output_and_taken_up_again(s2i: FoleyHere, here: Path) -> None:
