@@ -36,8 +36,12 @@ LAYOUTS = {
     "vision/keys/resnet50": "resnet50",
     "specvqgan/keys/melception": "melception",
     "specvqgan/keys/vggishish16": "vggishish",
+    "specvqgan/keys/bninception": "bn-inception",
+    "specvqgan/keys/bninception_flow": "bn-inception",
+    "specvqgan/keys/melgan_netG": "melgan-generator",
+    "specvqgan/keys/melgan_netD": "melgan-discriminator",
 }
-UNKNOWN = ("s2i/keys/net_audio", "specvqgan/keys/bninception", "specvqgan/keys/melgan_netG")
+UNKNOWN = ("s2i/keys/net_audio", "specvqgan/keys/lpaps")
 
 
 def _empty(layout: Path) -> dict[str, Tensor]:
@@ -270,7 +274,7 @@ def test_classes_that_lightning_keeps_beside_the_weights_are_passed_over(
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
         (b"\n<!DOCTYPE html><html>quota", "a web page, not the file"),
         (b"<HTML lang=en>", "a web page, not the file"),
-        (b"\x1f\x8b\x08\x00", "a compressed archive; unpack it"),
+        (b"\x1f\x8b\x08\x00", "not a readable .tar.gz"),
         (b"", "not a readable file of weights"),
         (b"PK\x03\x04", "not a readable file of weights"),
         (b"\xff\xff\xff\xff\xff\xff\xff\xff{", "not a readable file of weights"),

@@ -303,6 +303,8 @@ def _tell(
         cells = (outcome.report.get(name) for name in columns)
         row = ("" if cell is None else f"{cell:.2f}" for cell in cells)
         typer.echo("\t".join((str(job.output), *row)))
+        for further in outcome.report.get("files", [])[1:]:
+            typer.echo(further)
 
 
 def _print_plan(command: str, jobs: Sequence[Job], batch: Batch) -> None:

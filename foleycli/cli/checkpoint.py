@@ -18,6 +18,7 @@ IMPORT_EPILOG = """\b
 Examples:
   foley checkpoint import G_ema_best0.pth -o generator.safetensors
   foley checkpoint import swav_800ep_pretrain.pth.tar --as swav-resnet50 -o swav.safetensors
+  foley checkpoint import 2021-06-03T09-34-10_vggsound_transformer.tar.gz -o sampler.safetensors
 
 \b
 Kinds:
@@ -29,11 +30,20 @@ Kinds:
   swav-resnet50         SwAV's ResNet-50, without its heads
   resnet50              torchvision's
   melception, vggishish SpecVQGAN's classifiers of sounds
+  specvqgan-codebook    its codebook, without what only training needs
+  specvqgan-sampler     its sampler, together with the codebook in the same file
+  melgan-generator, melgan-discriminator
+                        its vocoder: best_netG.pt or netG.pt, netD.pt
+  bn-inception          of its features: of frames, or of optical flow
 
 \b
 Files:
-  FILE may be what torch.save wrote, in either of its forms, or .safetensors. Only
-  tensors are read, and nothing in the file is run.
+  FILE may be what torch.save wrote, in either of its forms, .safetensors, or the
+  .tar.gz of a SpecVQGAN run: of its checkpoints last.ckpt is taken, or else the last
+  by name, and unpacked into TMPDIR meanwhile. Only tensors are read, and nothing in
+  the file is run: of the classes that Lightning names in a checkpoint none is needed.
+  What a sampler was trained on is read from configs/*-project.yaml in the .tar.gz, or
+  beside the folder that a .ckpt lies in.
   OUT.safetensors holds float32 tensors, and under foley in its metadata the kind, the
   network's configuration, the source's name and SHA-256, and the licence.
 """
@@ -50,12 +60,19 @@ Examples:
   foley checkpoint pull --list
   foley checkpoint pull s2i-generator -o weights/
   foley checkpoint pull swav-resnet50 icgan-generator -o weights/ --yes
+  foley checkpoint pull specvqgan-sampler-a-5-rn melgan-generator -o weights/
   foley checkpoint pull resnet50 --url https://mirror.example/resnet50-0676ba61.pth
 
 \b
 Files:
   DIR/FILE.part    what has come of a file that is not whole; the same command goes on.
   DIR/NAME.tar.gz  an archive is kept, since other names may lie in it.
+
+\b
+Names of specvqgan-sampler-SETTING-CONDITION:
+  a, b, c          trained on VGGSound; on VAS with VGGSound's codebook; on VAS
+  none, class, N-bn, N-rn
+                   condition: nothing, a class, N features of BN-Inception's or ResNet-50
 """
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)

@@ -14,6 +14,9 @@ from foleycli.cli.models import recogniser, sound_generator, timing_model
 from foleycli.cli.options import ActionSource
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from foleycli.files.events import Event
     from foleycli.generation import Sound, SoundGenerator
     from foleycli.vision.clip import ClipFeatures
@@ -75,7 +78,9 @@ def sound_clip(
         truncation=settings.truncation,
         renderer=settings.renderer,
     )
-    written = _write_sound(job, sound, settings)
+    written = write_sound(
+        job, sound.waveform, sound.rate_hz, settings.codec, settings.original_gain_db
+    )
     _write_extras(job, sound, events, label, generator, extras, meta)
     count = f"{inside} event{'s' * (inside != 1)}"
     note = f"{said}, {count}, {duration_s:.2f} s, drawn by {sound.renderer}{written}"
@@ -140,22 +145,28 @@ def _detect(
     return [Event(time, strength, label) for time, strength in picked]
 
 
-def _write_sound(job: Job, sound: Sound, settings: Settings) -> str:
+def write_sound(
+    job: Job,
+    waveform: NDArray[np.float32],
+    rate_hz: int,
+    codec: str,
+    original_gain_db: float | None,
+) -> str:
     """Write the sound alone or under the picture; returns what to add to the note."""
     if job.output.suffix.lower() in SOUND_SUFFIXES:
         from foleycli.media.audio import write_audio
 
-        write_audio(job.output, sound.waveform, sound.rate_hz)
+        write_audio(job.output, waveform, rate_hz)
         return ""
     from foleycli.media.mux import mux
 
     track = mux(
         job.clip.path,
-        sound.waveform,
-        sound.rate_hz,
+        waveform,
+        rate_hz,
         job.output,
-        codec=settings.codec,
-        original_gain_db=settings.original_gain_db,
+        codec=codec,
+        original_gain_db=original_gain_db,
     )
     turned_down = 20 * math.log10(track.peak_scale)
     return f", {track.codec}" + (f", turned down by {-turned_down:.1f} dB" if turned_down else "")

@@ -22,7 +22,7 @@ VIDEO_SUFFIXES = frozenset(
 )
 AUDIO_SUFFIXES = frozenset(".aac .aif .aiff .flac .m4a .mp3 .oga .ogg .opus .wav .wma".split())
 MEDIA_SUFFIXES = VIDEO_SUFFIXES | AUDIO_SUFFIXES
-_OWN_SUFFIXES = (".features.npz", ".spec.npz")
+_OWN_SUFFIXES = (".codes.npz", ".features.npz", ".pairs.npz", ".spec.npz")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from foleycli.cli import options, spectrogram
+from foleycli.cli import codes, options, spectrogram
 from foleycli.cli.batch import Batch, check_plan, run_batch
 from foleycli.cli.console import Console, Progress, command
 from foleycli.cli.inputs import MEDIA_SUFFIXES, Clip, Job, collect, is_batch
@@ -28,6 +28,8 @@ Examples:
   foley invert rain.spec.npz -o rain.flac --method pghi --report
   foley invert mels/dog_mel.npy --front-end specvqgan -o dog.wav
   foley invert spectrograms/ -o sounds/ --reference clips/ --report
+  foley invert speech.codes.npz --model codebook.safetensors -o speech.wav
+  foley invert mels/ --model vocoder.safetensors -o sounds/
 
 \b
 Methods:
@@ -39,11 +41,14 @@ Methods:
   pghi+griffin-lim     from PGHI's phases
   Mel bands are undone first, by non-negative multiplicative updates. auto takes
   what was measured to be the best for the front end.
+  A vocoder (--model) takes the place of all of them.
 
 \b
 Files:
   INPUT is what foley spectrogram writes, or with --front-end the .npy of a
-  reference tool. The sound is mono, at the front end's sample rate, and as long as
+  reference tool. Codes need the codebook they were made by, and may have a vocoder:
+  a --model each. A vocoder alone takes the mels of the specvqgan front ends.
+  The sound is mono, at the front end's sample rate, and as long as
   the sound that the spectrogram was made of; the suffix of -o (.wav or .flac)
   chooses the format. --post-filter takes an .npz that --fit-post-filter wrote, or an
   .npy of up to 65536 taps.
@@ -83,6 +88,7 @@ class Settings:
     post_filter: str
     reference: str
     report: bool
+    models: tuple[str, ...] = ()
 
 
 def invert(
@@ -145,6 +151,15 @@ def invert(
             show_default=False,
         ),
     ] = "",
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="PATH",
+            help="Codebook of the codes, or vocoder, or both: a file or run folder each.",
+            show_default=False,
+        ),
+    ] = None,
     seed: options.Seed = 0,
     jobs: options.Jobs = 1,
     shard: options.Shard = "",
@@ -167,8 +182,11 @@ def invert(
         settings = Settings(
             method.value, iterations, momentum, seed, front_end_name,
             post_filter or fit_post_filter, reference, report or bool(reference),
+            tuple(model or ()),
         )  # fmt: skip
         reads = {".npy"} if front_end_name else {spectrogram.SUFFIX}
+        if model:
+            reads = reads | {codes.SUFFIX}
         batch = Batch(
             inputs, output, reads, ".wav", {".wav", ".flac"},
             shard, jobs, dry_run, as_json, no_clobber, resume, fail_fast,
@@ -181,6 +199,10 @@ def invert(
             check_plan(batch)
             _fit_post_filter(console, batch, replace(settings, post_filter=""), fit_post_filter)
         uses = [Path(settings.post_filter)] if settings.post_filter and not dry_run else []
+        if model and not dry_run:
+            from foleycli.sound_codes.loading import model_paths
+
+            uses += model_paths(model)
         run_batch(console, batch, resynthesise, settings, uses=uses)
 
 
@@ -190,9 +212,9 @@ def resynthesise(
     """Invert one spectrogram."""
     from foleycli.dsp.post_filter import apply_post_filter
     from foleycli.media.audio import read_audio, write_audio
-    from foleycli.spectrograms import read_spectrogram, read_taps
+    from foleycli.spectrograms import read_taps
 
-    given = read_spectrogram(job.clip.path, settings.front_end)
+    given = _given(job.clip.path, settings)
     rate_hz = given.front.rate_hz
     waveform, method = _sound(given, settings, job.clip)
     if settings.post_filter:
@@ -209,10 +231,40 @@ def resynthesise(
     return done
 
 
+def _given(path: Path, settings: Settings) -> StoredSpectrogram:
+    """Read a spectrogram, or codes as the mel that they decode to."""
+    from foleycli.spectrograms import StoredSpectrogram, read_spectrogram
+
+    if not path.name.endswith(codes.SUFFIX):
+        if settings.models:
+            codes.sound_codes(settings.models, ("vocoder",))
+        return read_spectrogram(path, settings.front_end)
+    if not settings.models:
+        raise ValueError(f"{path}: codes need the codebook they were made by; give its --model")
+    from foleycli.sound_codes.codec import FRONT_END
+    from foleycli.sound_codes.stored import load_codes
+
+    models = codes.sound_codes(settings.models, ("codebook",))
+    codec = codes.codebook_of(models)
+    stored = load_codes(path, codec.grid, models.codebook_sha256)
+    return StoredSpectrogram(FRONT_END, {"mel": codec.decode(stored.codes)}, {}, stored.samples)
+
+
 def _sound(
     given: StoredSpectrogram, settings: Settings, clip: Clip
 ) -> tuple[NDArray[np.float32], str]:
     """Invert; return the sound and the method that was used."""
+    vocoder = codes.sound_codes(settings.models, ()).vocoder if settings.models else None
+    if vocoder is not None:
+        from foleycli.dsp.front_ends.specvqgan import SpecVqgan
+        from foleycli.sound_codes.codec import vocode
+
+        if not isinstance(given.front, SpecVqgan) or settings.method != Method.auto:
+            raise ValueError(
+                "a vocoder takes the mels of the specvqgan front ends and no --method, not "
+                f"{given.front.name}, {settings.method}; leave its --model out"
+            )
+        return vocode(vocoder, given.arrays["mel"], given.samples), "vocoder"
     method = given.method(settings.method)
     seed = clip.seed(settings.seed)
     return given.sound(method, settings.iterations, settings.momentum, seed), method
@@ -222,14 +274,14 @@ def _fit_post_filter(console: Console, batch: Batch, settings: Settings, path: s
     """Learn a filter from all the inputs, whatever the shard, and their originals."""
     from foleycli.dsp.post_filter import LongTermSpectrum, fit_post_filter
     from foleycli.files.arrays import save_arrays
-    from foleycli.spectrograms import POST_FILTER, read_spectrogram
+    from foleycli.spectrograms import POST_FILTER
 
     real, made = LongTermSpectrum(), LongTermSpectrum()
     clips = collect(batch.inputs, batch.reads)
     rates_hz = set()
     with console.progress("learning the post-filter", unit="clip") as progress:
         for done, clip in enumerate(clips, 1):
-            given = read_spectrogram(clip.path, settings.front_end)
+            given = _given(clip.path, settings)
             made.hear([_sound(given, settings, clip)[0]])
             real.hear([_reference(clip.id, settings.reference, given, Path(path))])
             rates_hz.add(given.front.rate_hz)

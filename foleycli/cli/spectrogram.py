@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from foleycli.cli import codes as codes_mode
 from foleycli.cli import options
 from foleycli.cli.batch import Batch, check_plan, run_batch
 from foleycli.cli.console import Console, Progress, command
@@ -37,6 +38,7 @@ Examples:
   foley spectrogram train/ -o train-specs/ --front-end specgan --fit specgan.npz
   foley spectrogram test/ -o test-specs/ --front-end specgan --statistics specgan.npz
   foley spectrogram real.wav generated.wav --rainbowgram -o pair.png
+  foley spectrogram speech.wav -o speech.codes.npz --codes --model codebook.safetensors
 
 \b
 Front ends:
@@ -59,6 +61,11 @@ Files:
   and as JSON, in __foley__, every constant of the front end, the number of
   samples, and how it was made. With --npy, or -o FILE.npy, the one array that the
   reference tools read is written instead.
+  NAME.codes.npz, with --codes, holds codes (5, columns), int16 and low frequencies
+  first, of any length of sound; a column stands for 4096 samples at 22.05 kHz. In
+  __foley__ are the SHA-256 of the codebook, the number of samples, and the bitrate:
+  bits of the codes by seconds of the sound, a kbit being 1000 (the paper's 1024 codes
+  take 0.27 kbit/s).
 """
 
 
@@ -121,6 +128,8 @@ def spectrogram(
             show_default=False,
         ),
     ] = "",
+    codes: codes_mode.Codes = False,
+    model: codes_mode.Model = None,
     jobs: options.Jobs = 1,
     shard: options.Shard = "",
     dry_run: options.DryRun = False,
@@ -142,12 +151,23 @@ def spectrogram(
     with command("spectrogram", quiet=quiet, verbose=verbose) as console:
         npy = npy or output.endswith(".npy")
         settings = Settings(_known(front_end_name), bool(png), statistics or fit)
+        if codes != bool(model):
+            raise ValueError("--codes and --model CODEBOOK belong together")
+        if codes and (settings != Settings("foleygan", False) or npy or rainbowgram):
+            raise ValueError(
+                "--codes takes no --front-end, --png, --npy, --rainbowgram, --statistics or --fit"
+            )
         suffix, writes = (_npy_suffix(front_end_name), {".npy"}) if npy else (SUFFIX, {".npz"})
+        if codes:
+            suffix = codes_mode.SUFFIX
         batch = Batch(
             inputs, output, MEDIA_SUFFIXES, suffix, writes,
             shard, jobs, dry_run, as_json, no_clobber, resume, fail_fast,
             beside=[(png, ".png")], once=[fit], keeps=[statistics],
         )  # fmt: skip
+        if codes:
+            codes_mode.encode_clips(console, batch, model or [])
+            return
         if rainbowgram:
             if png or npy or statistics or fit or front_end_name != "foleygan":
                 raise ValueError(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from foleycli.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from foleycli.files.provenance import file_sha256
 from foleycli.published.kinds import KINDS, PublishedKind, published_kind
-from foleycli.published.weights import published_tensors
+from foleycli.published.weights import published_weights
 
 AUTO = "auto"
 
@@ -67,6 +67,7 @@ def compare(kind: PublishedKind, tensors: Mapping[str, Tensor]) -> Comparison:
     ValueError
         When the tensors do not even say how the network is configured.
     """
+    tensors = kind.prepared(tensors)
     shapes = {name: tuple(t.shape) for name, t in tensors.items()}
     try:
         if any(0 in shape for shape in shapes.values()):
@@ -121,8 +122,9 @@ def import_checkpoint(
         raise ValueError(f"{output}: would overwrite what is read; choose another -o")
     if kind_name != AUTO:
         published_kind(kind_name)
-    tensors = published_tensors(source)
-    found = _matched(source, tensors, kind_name)
+    published = published_weights(source)
+    found = _matched(source, published.tensors, kind_name)
+    tensors = found.kind.prepared(published.tensors)
     kept = {name: t for name, t in tensors.items() if name not in found.dropped}
     kept |= {
         name: torch.zeros(t.shape, dtype=t.dtype)
@@ -136,7 +138,7 @@ def import_checkpoint(
     save_checkpoint(
         output,
         kind=found.kind.name,
-        config={} if found.config is None else asdict(found.config),
+        config=configuration(found, published.settings),
         tensors=kept,
         provenance={
             "source": Path(source).name,
@@ -146,6 +148,12 @@ def import_checkpoint(
         },
     )
     return found
+
+
+def configuration(found: Comparison, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a checkpoint keeps: sizes, and what the run's settings tell beyond them."""
+    sizes = {} if found.config is None else asdict(found.config)
+    return {**sizes, **found.kind.told(found.config, settings)}
 
 
 def load_published(path: str | os.PathLike[str], kind_name: str) -> tuple[nn.Module, Checkpoint]:
@@ -210,7 +218,12 @@ def _layout(kind: PublishedKind, config: Any) -> dict[str, Tensor]:
 
 
 def _is_dropped(name: str, dropped: Iterable[str]) -> bool:
-    return any(name == left or (left.endswith(".") and name.startswith(left)) for left in dropped)
+    return any(
+        name == left
+        or (left.endswith(".") and name.startswith(left))
+        or (left.startswith(".") and name.endswith(left))
+        for left in dropped
+    )
 
 
 def _form(tensor: Tensor) -> str:

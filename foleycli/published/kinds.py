@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from foleycli.models.audio_autoencoder import AudioAutoencoder, AutoencoderConfig
+from foleycli.models.bn_inception import BNInception
 from foleycli.models.dense_generator import DenseGenerator, DenseGeneratorConfig
 from foleycli.models.icgan import (
     ICGANDiscriminator,
@@ -22,13 +23,24 @@ from foleycli.models.icgan import (
 )
 from foleycli.models.informativity import Informativity
 from foleycli.models.melception import Melception, MelceptionConfig
+from foleycli.models.melgan import MelganDiscriminator, MelganGenerator
 from foleycli.models.rc_discriminator import RCDiscriminator, RCDiscriminatorConfig
 from foleycli.models.resnet import ResNet, ResNetConfig
 from foleycli.models.scene_audio_encoder import SceneAudioEncoder, SceneAudioEncoderConfig
+from foleycli.models.spectrogram_codebook import SpectrogramCodebook
 from foleycli.models.swav_resnet50 import SWAV_RESNET50
 from foleycli.models.vggishish import Vggishish, VggishishConfig
+from foleycli.published import specvqgan
 
 Shapes = Mapping[str, tuple[int, ...]]
+
+
+def _as_they_are(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return dict(tensors)
+
+
+def _nothing_more(config: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -49,7 +61,12 @@ class PublishedKind:
     network
         Builds the network from that configuration.
     dropped
-        Names, or beginnings that end in a dot, of tensors that the network does not have.
+        Names of tensors that the network does not have, beginnings that end in a dot, or ends that
+        begin with one.
+    prepared
+        Brings a file's tensors to the network's names and shapes, where these differ.
+    told
+        What a run's settings say beyond the configuration, which the checkpoint keeps beside it.
     """
 
     name: str
@@ -58,6 +75,8 @@ class PublishedKind:
     config: Callable[[Shapes], Any]
     network: Callable[[Any], nn.Module]
     dropped: tuple[str, ...] = ()
+    prepared: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = _as_they_are
+    told: Callable[[Any, Mapping[str, Any]], dict[str, Any]] = _nothing_more
 
 
 def _discriminator(shapes: Shapes) -> RCDiscriminatorConfig:
@@ -157,6 +176,48 @@ KINDS = (
         "MIT",
         lambda shapes: VggishishConfig(classes=shapes["classifier.4.bias"][0]),
         Vggishish,
+    ),
+    PublishedKind(
+        "specvqgan-codebook",
+        "SpecVQGAN: mel to codes and back",
+        "MIT",
+        specvqgan.codebook_config,
+        SpectrogramCodebook,
+        ("loss.",),
+    ),
+    PublishedKind(
+        "specvqgan-sampler",
+        "SpecVQGAN: draws codes for a clip; brings its codebook",
+        "MIT",
+        specvqgan.sampler_config,
+        specvqgan.SamplerWithCodebook,
+        (".attn.mask", "first_stage_permuter.", "first_stage_model.loss."),
+        told=specvqgan.told_of_sampler,
+    ),
+    PublishedKind(
+        "melgan-generator",
+        "SpecVQGAN: mel to sound",
+        "MIT",
+        specvqgan.melgan_config,
+        MelganGenerator,
+        prepared=specvqgan.with_model_prefix,
+    ),
+    PublishedKind(
+        "melgan-discriminator",
+        "SpecVQGAN: judges sounds in the vocoder's training",
+        "MIT",
+        specvqgan.melgan_discriminator_config,
+        MelganDiscriminator,
+        prepared=specvqgan.with_model_prefix,
+    ),
+    PublishedKind(
+        "bn-inception",
+        "SpecVQGAN: features of frames, or of optical flow",
+        "none stated",
+        specvqgan.bn_inception_config,
+        BNInception,
+        ("fc.", "fc_action.", "last_linear."),
+        specvqgan.with_flat_norms,
     ),
 )
 

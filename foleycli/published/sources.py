@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from foleycli.published.specvqgan_sources import ROWS, Row
+
 _BSD = "BSD-3-Clause"
 _NON_COMMERCIAL = "CC BY-NC 4.0"
 _S2I = "https://media.githubusercontent.com/media/leofanzeres/s2i"
-_SPECVQGAN = "https://a3s.fi/swift/v1/AUTH_a235c0f452d648828f745589cde1219a/specvqgan_public/models"
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,9 @@ def _drive(name: str, kind: str, identifier: str, file: str) -> Source:
     )
 
 
-def _specvqgan(kind: str, file: str, md5: str) -> Source:
-    return Source(kind, kind, "MIT", f"{_SPECVQGAN}/{file}", file, free=True, digest=f"md5:{md5}")
+def _specvqgan(row: Row) -> Source:
+    file = row.url.rpartition("/")[2]
+    return Source(row.name, row.kind, "MIT", row.url, file, free=True, digest=f"md5:{row.md5}")
 
 
 _ICGAN = Source(
@@ -204,8 +206,14 @@ SOURCES = (
         free=True,
         digest="sha256:11ad3fa6",
     ),
-    _specvqgan("melception", "melception-21-05-10T09-28-40.pt", "a71a41041e945b457c7d3d814bbcf72d"),
-    _specvqgan("vggishish", "vggishish16.pt", "197040c524a07ccacf7715d7080a80bd"),
+    *map(_specvqgan, ROWS),
+    Source(
+        *("bn-inception", "bn-inception", "none stated"),
+        "https://yjxiong.blob.core.windows.net/models/bn_inception-9f5701afb96c8044.pth",
+        "bn_inception-9f5701afb96c8044.pth",
+        digest="sha256:9f5701af",
+        by_hand="http://yjxiong.me/others/bn_inception-9f5701afb96c8044.pth",
+    ),
 )
 
 

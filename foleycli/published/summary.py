@@ -13,8 +13,8 @@ from torch import Tensor
 
 from foleycli.checkpoints import find_checkpoint
 from foleycli.files.provenance import file_sha256
-from foleycli.published.importing import recognise
-from foleycli.published.weights import published_tensors
+from foleycli.published.importing import configuration, recognise
+from foleycli.published.weights import published_weights
 
 
 def summarise(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -62,12 +62,13 @@ def _ours(path: Path) -> dict[str, Any] | None:
 
 
 def _published(path: Path) -> dict[str, Any]:
-    tensors = published_tensors(path)
+    published = published_weights(path)
+    tensors = published.tensors
     fitting = recognise(tensors)
     return {
         "kind": fitting.kind.name if fitting else None,
         "guessed": True,
-        "config": {},
+        "config": configuration(fitting, published.settings) if fitting else {},
         "provenance": {},
         "tensors": [_row(name, tensor) for name, tensor in tensors.items()],
     }
