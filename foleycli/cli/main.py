@@ -20,8 +20,11 @@ from foleycli.cli import (
     spectrogram,
     train,
     train_classifier,
+    train_codebook,
+    train_mel_classifier,
     train_s2i,
     train_sound2scene,
+    train_vocoder,
 )
 
 EPILOG = """\b
@@ -69,6 +72,14 @@ app.command("s2i", epilog=s2i.EPILOG)(s2i.s2i)
 train.app.command("classifier", epilog=train_classifier.EPILOG)(train_classifier.classifier)
 train.app.command("sound2scene", epilog=train_sound2scene.EPILOG)(train_sound2scene.sound2scene)
 train.app.command("s2i", epilog=train_s2i.EPILOG)(train_s2i.s2i)
+train.app.command("codebook", epilog=train_codebook.EPILOG)(train_codebook.codebook)
+train.app.command("vocoder", epilog=train_vocoder.EPILOG)(train_vocoder.vocoder)
+train.app.command("melception", epilog=train_mel_classifier.MELCEPTION)(
+    train_mel_classifier.melception
+)
+train.app.command("vggishish", epilog=train_mel_classifier.VGGISHISH)(
+    train_mel_classifier.vggishish
+)
 app.add_typer(train.app, name="train")
 app.add_typer(metrics.app, name="metrics")
 app.add_typer(checkpoint.app, name="checkpoint")
