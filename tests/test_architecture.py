@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "downloads": {"files"},
     "sound_embedding": {"models", "checkpoints", "published", "dsp", "files"},
     "training": {
-        *("models", "vision", "sound_embedding", "checkpoints", "published"),
+        *("models", "vision", "sound_embedding", "sound_codes", "checkpoints", "published"),
         *("dsp", "media", "files"),
     },
     "generation": {"models", "vision", "checkpoints", "dsp", "media", "files"},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from foleycli.cli import extract_backbone as backbone_mode
 from foleycli.cli import extract_moments as moments_mode
 from foleycli.cli import extract_pairs as pairs_mode
 from foleycli.cli import options
@@ -29,6 +30,10 @@ Examples:
   foley extract clips/ -o pairs/ --pairs s2i
   foley extract clips/ -o moments/ --moments --model run/
   foley extract clips/ -o pairs/ --pairs sound2scene --moments-from moments/
+  foley extract clips/ -o features/ --backbone resnet50 --model resnet50.safetensors
+  foley extract clips/ -o features/ --backbone bninception --flow --model bn.safetensors
+  foley extract vas/features/dog/feature_resnet50_dim2048_21.5fps/ -o features/dog/
+      --backbone resnet50                          # SpecVQGAN's published .pkl
 
 \b
 Files:
@@ -44,6 +49,14 @@ Files:
                          --action-source names, on the grid of --front-end
   and as JSON, in __foley__, the names of the classes, the class followed, the
   duration, the front end, and how it was made.
+  NAME.features.npz of --backbone holds
+    features             (N, W) float32, 21.5 a second: N is 215 but with --all, W is
+                         2048 of ResNet-50's, 1024 of BN-Inception's, 2048 with --flow
+    feature_times_s      (N,) float64
+  and in __foley__ the backbone, fps, and the SHA-256 of its models. It is what foley
+  train sampler and foley generate --system specvqgan take. Published features are
+  brought to 215 rows as their own loader does, by rows of zeros; with --flow those of
+  feature_flow_... are taken from beside feature_rgb_....
   NAME.pairs.npz holds, M sounds and N pictures (as many, but with --top),
     sounds          s2i: (M, 128, 100) uint8, a second of log mel each, relative to
                     the loudest of the whole clip; sound2scene: (M, 160000) int16,
@@ -117,6 +130,9 @@ def extract(
     model: moments_mode.Model = None,
     moments_json: moments_mode.MomentsJson = "",
     top: pairs_mode.Top = None,
+    backbone: backbone_mode.BackboneOption = None,
+    flow: backbone_mode.Flow = False,
+    every: backbone_mode.All = False,
     device: options.DeviceOption = options.Device.auto,
     jobs: options.Jobs = 1,
     shard: options.Shard = "",
@@ -138,6 +154,8 @@ def extract(
     foley train s2i and foley train sound2scene. With --moments its frames are ranked instead, by a
     sound2scene model of a first round of training; --pairs --moments-from then takes the best ones
     for a second round. The paper selects frames so, by another network.
+
+    With --backbone the frames go through a published network instead, at SpecVQGAN's rate.
     """
     with command("extract", quiet=quiet, verbose=verbose) as console:
         grid = picture_spec(front_end_name).name
@@ -148,16 +166,21 @@ def extract(
             {
                 "--pairs and --moments are two things: first rank with --moments, then cut with "
                 "--pairs --moments-from": bool(pairs) and moments,
+                "--backbone writes features, not --pairs or --moments": (
+                    bool(backbone) and bool(pairs or moments)
+                ),
+                "--flow and --all are for --backbone": not backbone and (flow or every),
                 "--fit and --moments-from are for --pairs": (
                     not pairs and bool(moments_from or fit != pairs_mode.Fit.auto)
                 ),
-                "--model and --moments-json are for --moments": (
-                    not moments and bool(model or moments_json)
+                "--model and --moments-json are for --moments, and --model for --backbone": (
+                    not moments and bool(moments_json or (model and not backbone))
                 ),
                 "--top is for --pairs and --moments": bool(top) and not (pairs or moments),
                 "--class, --recognition, --timing, --action-source and --front-end (and with "
-                "--pairs --fps) are for features; leave them out": (
-                    bool(pairs or moments) and (settings != _DEFAULTS or bool(pairs and fps))
+                "--pairs or --backbone --fps) are for features; leave them out": (
+                    bool(pairs or moments or backbone)
+                    and (settings != _DEFAULTS or bool(fps and not moments))
                 ),
             }
         )
@@ -166,16 +189,23 @@ def extract(
             suffix = pairs_mode.SUFFIX
         elif moments:
             suffix, writes = moments_mode.SUFFIX, ".csv"
+        reads = backbone_mode.READS if backbone else VIDEO_SUFFIXES
         batch = Batch(
-            inputs, output, VIDEO_SUFFIXES, suffix, {writes},
+            inputs, output, reads, suffix, {writes},
             shard, jobs, dry_run, as_json, no_clobber, resume, fail_fast,
             once=[moments_json], keeps=[moments_from],
         )  # fmt: skip
         if pairs:
             pairs_mode.extract_pairs(console, batch, pairs, fit, moments_from, top)
             return
+        place = ""
+        if (backbone or moments) and not dry_run:
+            place = options.torch_device(device)
+        if backbone:
+            seen_by = backbone_mode.Settings(backbone.value, flow, every, place)
+            backbone_mode.extract_backbone(console, batch, model or [], seen_by)
+            return
         if moments:
-            place = device.value if dry_run else options.torch_device(device)
             ranking = moments_mode.Settings(fps or moments_mode.FPS, place)
             moments_mode.extract_moments(console, batch, model or [], ranking, moments_json, top)
             return

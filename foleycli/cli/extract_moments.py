@@ -40,9 +40,9 @@ Model = Annotated[
     typer.Option(
         "--model",
         metavar="NAME|PATH",
-        help="With --moments: a shipped name, a file or a run folder; several may give a part "
-        "each.",
-        show_default="the shipped sound2scene",
+        help="With --moments or --backbone: a shipped name, a file or a run folder; several may "
+        "give a part each.",
+        show_default="with --moments the shipped sound2scene",
     ),
 ]
 

@@ -23,6 +23,7 @@ from foleycli.cli import (
     train_codebook,
     train_mel_classifier,
     train_s2i,
+    train_sampler,
     train_sound2scene,
     train_vocoder,
 )
@@ -73,6 +74,7 @@ train.app.command("classifier", epilog=train_classifier.EPILOG)(train_classifier
 train.app.command("sound2scene", epilog=train_sound2scene.EPILOG)(train_sound2scene.sound2scene)
 train.app.command("s2i", epilog=train_s2i.EPILOG)(train_s2i.s2i)
 train.app.command("codebook", epilog=train_codebook.EPILOG)(train_codebook.codebook)
+train.app.command("sampler", epilog=train_sampler.EPILOG)(train_sampler.sampler)
 train.app.command("vocoder", epilog=train_vocoder.EPILOG)(train_vocoder.vocoder)
 train.app.command("melception", epilog=train_mel_classifier.MELCEPTION)(
     train_mel_classifier.melception
