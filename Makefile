@@ -47,11 +47,13 @@ man: $(TOOLS)
 	$(BIN)/python -m foleycli.cli.reference
 
 # What made foleycli/assets: DATA holds manifest.csv and images/, TEACHER is an ImageNet SqueezeNet.
-# About two hours on two cores; the model card says what was measured.
+# About five hours on two cores; the model card says what was measured.
 CLASSES := break,car,clock,chopping,fire,footstep,gunshot,horse,rain,thunder,typing,waterfall
 STEPS := 1734
 HEARD := baby,break,car,chopping,clock,dog,fire,footstep,gunshot,hammer,horse,rail_transport,rain,$\
   sneeze,thunder,typing,waterfall
+SCENES := break,car,chopping,clock,dog,drum,fire,footstep,gunshot,horse,rail_transport,rain,typing,$\
+  water_flowing,waterfall
 
 train-defaults: $(TOOLS)
 	@test -n "$(DATA)" -a -n "$(TEACHER)" || { \
@@ -63,6 +65,9 @@ train-defaults: $(TOOLS)
 	  --preset mini --steps $(STEPS) --classes $(CLASSES)
 	$(BIN)/foley train classifier $(DATA)/manifest.csv --where tier=free -o run/classifier \
 	  --device cpu --classes $(HEARD)
+	$(BIN)/foley train sound2scene --sounds $(DATA)/manifest.csv --where 'tier=free|nc' \
+	  --pictures $(DATA)/images --same rail_transport=train,water_flowing=water \
+	  --classes $(SCENES) --teacher $(TEACHER) --preset mini --device cpu -o run/sound2scene
 	$(BIN)/python benchmarks/generator_report.py $(DATA)/manifest.csv --model run/foleygan \
 	  --split valid --ship run/foleygan.safetensors
 
