@@ -323,14 +323,23 @@ def test_what_cannot_work_is_told_in_one_line_with_a_remedy(
     assert not (here / "x.png").exists()
 
 
-@pytest.mark.parametrize("system", ["auto", "s2i", "sound2scene"])
-def test_without_a_shipped_model_the_remedy_is_told(
-    foley_here: FoleyHere, here: Path, system: str
+def test_the_shipped_model_draws_the_same_by_seed_and_others_by_others(
+    foley_here: FoleyHere, here: Path
 ) -> None:
-    done = foley_here("s2i", "sounds/thud.wav", "-o", "x.png", "--system", system)
-    if system.replace("auto", "sound2scene") in embedded_models():
-        assert done.exit_code == 0
-        return
+    assert "sound2scene" in embedded_models()
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        done = foley_here("s2i", "sounds/thud.wav", "-o", f"{name}.png", "--seed", seed)
+        assert done.exit_code == 0, done.stderr
+    first, same, other = ((here / f"{name}.png").read_bytes() for name in "abc")
+    assert first == same != other
+    with Image.open(here / "a.png") as image:
+        assert image.size == (64, 64)
+        assert np.asarray(image).std() > 10
+
+
+def test_without_a_shipped_model_the_remedy_is_told(foley_here: FoleyHere, here: Path) -> None:
+    assert "s2i" not in embedded_models()
+    done = foley_here("s2i", "sounds/thud.wav", "-o", "x.png", "--system", "s2i")
     assert done.exit_code == 2
     (line,) = done.stderr.splitlines()
     assert "give one with --model" in line
