@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 EPILOG = f"""\b
 Examples:
   foley train s2i clips/ -o run/
-  foley train s2i pairs/ -o run/   # as foley extract --pairs s2i cut them
+  foley train s2i pairs/ -o run/   # cut by foley extract
   foley train s2i --sounds sounds/ --pictures photos/ --same rail=train -o run/
   foley train s2i clips/ -o run/ --preset paper --d-every-unit epoch --device cuda
   foley train s2i --sounds sounds/ --pictures photos/ -o run/ \\

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 EPILOG = f"""\b
 Examples:
   foley train sound2scene clips/ -o run/
-  foley train sound2scene pairs/ -o run/   # as foley extract --pairs sound2scene cut them
+  foley train sound2scene pairs/ -o run/   # cut by foley extract
   foley train sound2scene --sounds sounds/ --pictures photos/ --same rail=train -o run/
   foley train sound2scene clips/ -o run/ --preset paper --picture-encoder swav.safetensors
   foley train sound2scene --sounds sounds/ --pictures photos/ -o run/ \\
