@@ -18,6 +18,7 @@ from foleycli.cli import (
     metrics,
     s2i,
     spectrogram,
+    survey_pack,
     train,
     train_classifier,
     train_codebook,
@@ -84,6 +85,7 @@ train.app.command("vggishish", epilog=train_mel_classifier.VGGISHISH)(
 )
 app.add_typer(train.app, name="train")
 app.add_typer(metrics.app, name="metrics")
+app.add_typer(survey_pack.app, name="survey-pack")
 app.add_typer(checkpoint.app, name="checkpoint")
 
 

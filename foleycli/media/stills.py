@@ -1,4 +1,4 @@
-"""Reading still pictures: upright, whole, and as a viewer shows them.
+"""Reading still pictures: upright, whole, and as a viewer shows them; and writing PNG.
 
 EXIF orientation is applied, what is transparent lies on white, 16-bit grey is brought to 8, and of
 an animation the first frame is taken. A file that ends too early is refused, not filled up: a
@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from foleycli.files.atomic import atomic_path
 from foleycli.media.container import MediaError
 
-__all__ = ["MediaError", "read_still"]
+__all__ = ["MediaError", "read_still", "write_still"]
 
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _BACKGROUND = "white"
@@ -57,6 +58,12 @@ def read_still(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         raise MediaError(f"more than {most} million pixels") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise MediaError(f"a damaged picture ({error})") from None
+
+
+def write_still(path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> None:
+    """Write (H, W, 3) uint8 RGB as PNG, atomically; the same bytes on every run."""
+    with atomic_path(path) as temporary:
+        Image.fromarray(pixels).save(temporary, format="PNG")
 
 
 def _as_shown(image: Image.Image) -> Image.Image:

@@ -17,7 +17,7 @@ from foleycli.survey.responses import Session, TrialAnswer, shown
 from foleycli.survey.stimuli import Medium
 from foleycli.survey.study import Study
 
-_TELLING = {  # what each kind of gold has a known answer about
+TELLING = {  # what each kind of gold has a known answer about
     "shifted": ("sync",),
     "other-class": ("match", "sync"),
     "degraded": ("quality",),
@@ -148,7 +148,7 @@ def _shares(answer: TrialAnswer, medium: Medium, questions: Iterable[Question]) 
     return [
         question.share(answer.ratings[question.id, medium.name])
         for question in questions
-        if question.about in _TELLING[medium.kind]
+        if question.about in TELLING[medium.kind]
     ]
 
 

@@ -127,6 +127,25 @@ def make_deck(
     return Deck(tuple(c.id for c in material.clips), treatments, tuple(grid), tuple(gold_pages))
 
 
+def usable_golds(
+    catalogue: Catalogue,
+    method: Method,
+    kinds: Iterable[str],
+    *,
+    options: int | None = None,
+    shiftable: Collection[str] | None = None,
+) -> tuple[str, ...]:
+    """Choose of ``kinds`` those that pages can be made of, as :func:`make_deck` would make them."""
+    usable = []
+    for kind in kinds:
+        try:
+            make_deck(catalogue, method, golds=(kind,), options=options, shiftable=shiftable)
+        except ValueError:
+            continue
+        usable.append(kind)
+    return tuple(usable)
+
+
 _MediaOf = Callable[[Clip, str], tuple[Medium, ...]]
 
 

@@ -36,7 +36,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -184,7 +184,7 @@ _BETTER = Question(
 )
 _MUSHRA = Question(
     "quality",
-    "Rate each sound against the reference.",
+    "How good is each sound, measured by the original?",
     "quality",
     high=100.0,
     low_label="bad",
@@ -194,6 +194,20 @@ _ONE = Question("match", "Which one belongs to the clip?", "match", none_label="
 _ALL = Question("match", "Choose every one that fits the clip.", "match", none_label="None of them")
 _OPINION = tuple(
     Question(q.id, q.text, q.about, 1.0, 5.0, 1.0, "bad", "excellent") for q in _FOLEYGAN
+)
+_OF_PICTURES = {
+    "match-one": "Which picture belongs to the sound?",
+    "pick-all": "Choose every picture that fits the sound.",
+    "pairwise": "Which picture fits the sound better?",
+    "": "How well does the picture fit the sound?",
+}
+_AROUND_PICTURES = (
+    "Pictures of sounds",
+    (
+        "You will hear short sounds and answer questions about pictures. Taking part is voluntary: "
+        "you may stop at any time. Your answers are kept without your name."
+    ),
+    ("Use headphones if you can, in a quiet place. Play every sound to its end before you answer."),
 )
 FORMS = {
     "foleygan": Form("mos", _FOLEYGAN),
@@ -208,8 +222,10 @@ to 5 (ITU-T P.913), MUSHRA (ITU-R BS.1534), and the two of Sound2Scene's user st
 """
 
 
-def default_form(method: str) -> Form:
+def default_form(method: str, *, pictures: bool = False) -> Form:
     """Give the form of a method: FoleyGAN's questions for ``mos``.
+
+    ``pictures`` words it for pictures that were made of sounds.
 
     Raises
     ------
@@ -218,7 +234,21 @@ def default_form(method: str) -> Form:
     """
     if method not in METHODS:
         raise ValueError(f"method {method!r}: choose {', '.join(METHODS)}")
-    return FORMS["foleygan" if method == "mos" else method]
+    form = FORMS["foleygan" if method == "mos" else method]
+    if not pictures:
+        return form
+    asked = (
+        replace(q, text=_OF_PICTURES.get(method, _OF_PICTURES[""]), about="match")
+        for q in form.questions[:1]
+    )
+    title, consent, instructions = _AROUND_PICTURES
+    return replace(
+        form,
+        questions=tuple(asked),
+        title=title,
+        consent=consent,
+        instructions=instructions,
+    )
 
 
 def read_form(path: Path) -> Form:
@@ -231,14 +261,19 @@ def read_form(path: Path) -> Form:
     OSError
         When the file cannot be read.
     """
-    try:
-        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
+    found = read_toml(path)
     try:
         return form_of(found)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read plain values from TOML; raises ValueError when it is none, OSError."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
 
 
 def form_of(found: Mapping[str, Any]) -> Form:
@@ -265,7 +300,12 @@ def as_dict(form: Form) -> dict[str, Any]:
 
 
 def write_form(path: Path, form: Form) -> None:
-    """Write a form as TOML, to be edited; scales only where they are used."""
+    """Write a form as TOML."""
+    write_text(path, form_toml(form))
+
+
+def form_toml(form: Form) -> str:
+    """Put a form into TOML, to be edited; scales only where they are used."""
     whole = as_dict(form)
     questions = whole.pop("question")
     lines = [f"{key} = {_toml(value)}" for key, value in whole.items()]
@@ -273,7 +313,7 @@ def write_form(path: Path, form: Form) -> None:
     for question in questions:
         lines += ["", "[[question]]"]
         lines += [f"{key} = {_toml(v)}" for key, v in question.items() if key not in unused]
-    write_text(path, "\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 def _checked(values: Any, kind: type[Question | Form], needed: tuple[str, ...]) -> dict[str, Any]:

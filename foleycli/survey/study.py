@@ -100,13 +100,13 @@ def read_study(pack: Path, key: Path) -> Study:
     OSError
         When one cannot be read.
     """
-    whole = _read_json(pack / STUDY_FILE)
+    whole = read_json(pack / STUDY_FILE)
     if whole.pop("schema", None) != SCHEMA:
         raise ValueError(f"{pack / STUDY_FILE}: not a study that this foley reads ({SCHEMA})")
     named = whole.pop("study", None)
     try:
         form = form_of(whole)
-        plans = plans_of(_read_json(pack / PLANS_FILE))
+        plans = plans_of(read_json(pack / PLANS_FILE))
         study = Study.of(form, plans, read_key(key))
     except ValueError as error:
         raise ValueError(f"{pack}: {error}") from None
@@ -166,7 +166,8 @@ def _unquoted(text: str) -> str:
     return text[1:] if text[:1] == "'" and text[1:2] in tuple("=+-@\t") else text
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read one of the pack's files; raises ValueError when it is damaged, OSError."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError):

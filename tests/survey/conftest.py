@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from foleycli.cli.main import app
+from foleycli.media.audio import write_audio
+from foleycli.media.video import write_video
 from foleycli.survey.pages import Deck, make_deck
 from foleycli.survey.plans import Plan, Trial, make_plans
 from foleycli.survey.questions import default_form
@@ -132,3 +137,65 @@ def honest() -> Callable[[Study, Trial], list[dict[str, Any]]]:
         return answers
 
     return say
+
+
+RATE_HZ = 22_050
+CLIP_S = 1.0
+
+
+def write_clips(folder: Path, clips: int = 4) -> Path:
+    """Write ``videos``, ``originals``, ``ours`` and ``base``: two clicks, at other times each.
+
+    The picture of clip k is a grey of its own; ours is softer and of its length, base is noise that
+    is too short.
+    """
+    rng = np.random.default_rng(0)
+    samples = round(CLIP_S * RATE_HZ)
+    for number in range(clips):
+        name = f"{('rain', 'clock')[number % 2]}/{number}"
+        click = np.zeros(samples, np.float32)
+        ring = np.exp(-np.arange(1500) / 200) * rng.standard_normal(1500)
+        for time_s in (0.2, 0.57):
+            begin = round((time_s + 0.05 * number) * RATE_HZ)
+            click[begin : begin + 1500] = 0.5 * ring / np.abs(ring).max()
+        sounds = {
+            "originals": click,
+            "ours": 0.2 * click + 0.001 * rng.standard_normal(samples),
+            "base": 0.2 * rng.standard_normal(samples // 2),
+        }
+        for side, sound in sounds.items():
+            path = folder / side / f"{name}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_audio(path, sound.astype(np.float32), RATE_HZ)
+        path = folder / "videos" / f"{name}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frames = np.full((round(25 * CLIP_S), 48, 64, 3), 40 + 40 * number, np.uint8)
+        write_video(path, iter(frames), 25)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four clips of a second, in two classes and two conditions, with their originals."""
+    return write_clips(tmp_path_factory.mktemp("clips"))
+
+
+@pytest.fixture(scope="session")
+def build(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """``build(*options)`` makes a pack of the clips; its key lies beside it."""
+    made: dict[tuple[str, ...], Path] = {}
+
+    def run(*given: object) -> Path:
+        words = tuple(map(str, given))
+        if words not in made:
+            pack = tmp_path_factory.mktemp("study") / "pack"
+            sides = ["--videos", clips / "videos", "--reference", clips / "originals"]
+            for name in ("ours", "base"):
+                sides += ["--condition", f"{name}={clips / name}"]
+            command = ["survey-pack", "build", *sides, "-o", pack, *words]
+            done = CliRunner().invoke(app, list(map(str, command)), catch_exceptions=False)
+            assert done.exit_code == 0, done.stderr
+            made[words] = pack
+        return made[words]
+
+    return run
