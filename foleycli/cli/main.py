@@ -37,7 +37,7 @@ Examples:
   foley invert clip.spec.npz -o clip.wav
   foley spectrogram clips/ -o spectrograms/ | foley invert - -o sounds/
   foley metrics --real recordings/ --fake sounds/
-  foley s2i bark.wav -o dog.png --model scene.safetensors
+  foley s2i bark.wav -o dog.png
   foley --config foley.toml invert clip.spec.npz -o clip.wav
 
 \b
