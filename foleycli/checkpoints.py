@@ -22,7 +22,7 @@ from torch import Tensor
 
 from foleycli.files.atomic import atomic_path
 
-_METADATA_KEY = "foley"
+METADATA_KEY = "foley"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def save_checkpoint(
     }
     header = {"kind": kind, "config": dict(config), "provenance": dict(provenance or {})}
     with atomic_path(path) as temporary:
-        save_file(stored, temporary, {_METADATA_KEY: json.dumps(header, sort_keys=True)})
+        save_file(stored, temporary, {METADATA_KEY: json.dumps(header, sort_keys=True)})
 
 
 def embedded_models() -> list[str]:
@@ -106,7 +106,7 @@ def load_checkpoint(name_or_path: str | os.PathLike[str], kind: str | None = Non
     path = find_checkpoint(name_or_path)
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})[_METADATA_KEY])
+            header = json.loads((file.metadata() or {})[METADATA_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
         raise ValueError(f"{path}: not a foley checkpoint ({type(error).__name__})") from error

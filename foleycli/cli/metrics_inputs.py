@@ -109,14 +109,14 @@ def metric_names(words: str) -> tuple[frozenset[str], frozenset[str]]:
 
 def _files(path: Path) -> list[Clip]:
     """Sounds, and where a folder has none, pictures."""
-    from foleycli.evaluation.sides import PICTURE_SUFFIXES
+    from foleycli.media.stills import STILL_SUFFIXES
 
     try:
         return collect([path], MEDIA_SUFFIXES)
     except ValueError:
         if not path.is_dir():
             raise
-        return collect([path], MEDIA_SUFFIXES | PICTURE_SUFFIXES)
+        return collect([path], MEDIA_SUFFIXES | STILL_SUFFIXES)
 
 
 def _folder(clip_id: str) -> str:

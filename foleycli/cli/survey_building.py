@@ -127,7 +127,8 @@ def _form_of(asked: Asked, *, pictures: bool) -> tuple[Form, dict[str, str]]:
 
 
 def _material(asked: Asked) -> Material:
-    from foleycli.survey.stimuli import PICTURE_SUFFIXES, find_material
+    from foleycli.media.stills import STILL_SUFFIXES
+    from foleycli.survey.stimuli import find_material
 
     conditions: dict[str, list[Clip]] = {}
     for words in asked.conditions:
@@ -138,7 +139,7 @@ def _material(asked: Asked) -> Material:
             raise ValueError(f"--condition {name}: given twice")
         conditions[name] = _collected([Path(path)])
     files = [clip.path for clips in conditions.values() for clip in clips]
-    pictures = all(path.suffix.lower() in PICTURE_SUFFIXES for path in files)
+    pictures = all(path.suffix.lower() in STILL_SUFFIXES for path in files)
     reference = _collected(asked.reference)
     if pictures and not asked.videos:
         return find_material(reference, conditions, reference)
@@ -148,12 +149,12 @@ def _material(asked: Asked) -> Material:
 
 
 def _collected(paths: Sequence[Path]) -> list[Clip]:
-    from foleycli.survey.stimuli import PICTURE_SUFFIXES
+    from foleycli.media.stills import STILL_SUFFIXES
 
     for path in paths:
         if not path.exists() and str(path) != "-":
             raise ValueError(f"{path}: no such file or folder")
-    return collect(paths, MEDIA_SUFFIXES | PICTURE_SUFFIXES)
+    return collect(paths, MEDIA_SUFFIXES | STILL_SUFFIXES)
 
 
 def _study(

@@ -15,11 +15,11 @@ from foleycli.evaluation.pictures import PictureEmbedder
 from foleycli.evaluation.samples import Rows, Samples, merged
 from foleycli.files.arrays import is_ours
 from foleycli.files.provenance import file_sha256
+from foleycli.media.stills import STILL_SUFFIXES
 from foleycli.sound_embedding import KIND, SoundEmbedder
 
 DEFAULT_NETWORK = "classifier"
 PICTURE_NETWORK = "recognition"
-PICTURE_SUFFIXES = frozenset(".bmp .jpeg .jpg .png .webp".split())
 PUBLISHED_SUFFIXES = (".pt", ".pth")
 
 Task = TypeVar("Task")
@@ -64,7 +64,7 @@ class Side:
     @property
     def pictures(self) -> bool:
         """Whether the files are pictures."""
-        return bool(self.files) and self.files[0].path.suffix.lower() in PICTURE_SUFFIXES
+        return bool(self.files) and self.files[0].path.suffix.lower() in STILL_SUFFIXES
 
 
 @dataclass(frozen=True)

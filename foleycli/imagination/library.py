@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from foleycli.files.arrays import load_arrays, save_arrays
 from foleycli.files.provenance import file_sha256
 from foleycli.imagination.systems import SceneSystem
-from foleycli.media.stills import read_still
+from foleycli.media.stills import STILL_SUFFIXES, read_still
 
 KIND = "picture-index"
-PICTURE_SUFFIXES = frozenset(".bmp .gif .jpeg .jpg .png .ppm .tif .tiff .webp".split())
+PICTURE_SUFFIXES = STILL_SUFFIXES | frozenset(".gif .ppm .tif .tiff".split())
 
 Progress = Callable[[int, int], None]
 

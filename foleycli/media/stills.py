@@ -20,6 +20,8 @@ from foleycli.media.container import MediaError
 
 __all__ = ["MediaError", "read_still", "write_still"]
 
+# Files that are taken for pictures by their names.
+STILL_SUFFIXES = frozenset(".bmp .jpeg .jpg .png .webp".split())
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _BACKGROUND = "white"
 

@@ -11,7 +11,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from foleycli.checkpoints import find_checkpoint
+from foleycli.checkpoints import METADATA_KEY, find_checkpoint
 from foleycli.files.provenance import file_sha256
 from foleycli.published.importing import configuration, recognise
 from foleycli.published.weights import published_weights
@@ -48,7 +48,7 @@ def summarise(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
 def _ours(path: Path) -> dict[str, Any] | None:
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["foley"])
+            header = json.loads((file.metadata() or {})[METADATA_KEY])
             tensors = [_row(n, file.get_tensor(n)) for n in file.keys()]  # noqa: SIM118
         return {
             "kind": str(header["kind"]),

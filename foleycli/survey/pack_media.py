@@ -20,11 +20,11 @@ from foleycli.media.browser import RATE_HZ, browser_picture, write_sound
 from foleycli.media.clock import picture_clock
 from foleycli.media.container import MediaError
 from foleycli.media.mux import mux
-from foleycli.media.stills import read_still, write_still
+from foleycli.media.stills import STILL_SUFFIXES, read_still, write_still
 from foleycli.media.video import probe
 from foleycli.metrics.loudness import loudness
 from foleycli.survey.eventful import is_eventful
-from foleycli.survey.stimuli import PICTURE_SUFFIXES, SHIFT_MS, Material, Medium
+from foleycli.survey.stimuli import SHIFT_MS, Material, Medium
 from foleycli.survey.study import MEDIA_FOLDER
 
 LOUDNESS_LUFS = -23.0  # EBU R 128
@@ -272,7 +272,7 @@ def _write_picture(medium: Medium, folder: Path) -> Made:
 
 
 def _is_picture(medium: Medium) -> bool:
-    return not medium.video and Path(medium.file).suffix.lower() in PICTURE_SUFFIXES
+    return not medium.video and Path(medium.file).suffix.lower() in STILL_SUFFIXES
 
 
 def _named(path: str | Path, error: MediaError) -> ValueError:

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 
+from foleycli.media.stills import STILL_SUFFIXES
 from foleycli.metrics.pairing import pair_stems
 
-PICTURE_SUFFIXES = frozenset(".bmp .jpeg .jpg .png .webp".split())
 REFERENCE = "reference"
 SHIFT_MS = 500
 GOLD_KINDS = ("shifted", "other-class", "degraded", "hidden-reference")
@@ -84,7 +84,7 @@ class Material:
     def pictures(self) -> bool:
         """Whether the conditions made pictures of sounds, not sounds for pictures."""
         suffixes = {p.suffix.lower() for clip in self.clips for p in clip.files.values()}
-        return suffixes <= PICTURE_SUFFIXES
+        return suffixes <= STILL_SUFFIXES
 
 
 @dataclass(frozen=True)

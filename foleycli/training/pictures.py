@@ -17,12 +17,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from foleycli.media.stills import STILL_SUFFIXES
 from foleycli.media.video import at_rate, read_frames
 
 Images = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
 
-STILL_SUFFIXES = frozenset(".bmp .jpeg .jpg .png .webp".split())
 CLIP_SUFFIXES = frozenset(".avi .m4v .mkv .mov .mp4 .mpg .ts .webm".split())
 SPLITS = ("train", "valid", "test")
 
