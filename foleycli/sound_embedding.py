@@ -6,8 +6,9 @@ blocks and a few windows are held at a time, so an hour needs no more memory tha
 every sound is looked at by itself, so the other sounds of a batch do not matter.
 
 Three kinds of network serve: the small one in the package and others that ``foley train
-classifier`` made, and the published Melception and VGGish-ish of SpecVQGAN, which take 10 seconds
-and need the means and standard deviations of the mel bands that were published beside them.
+classifier`` made; SpecVQGAN's Melception and VGGish-ish of ``foley train``; and the published ones,
+which take 10 seconds and need the means and standard deviations of the mel bands that were
+published beside them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from foleycli.dsp.front_ends.melgan import Melgan
 from foleycli.dsp.front_ends.pictures import Picture
 from foleycli.dsp.front_ends.specvqgan import SpecVqgan
 from foleycli.dsp.front_ends.table import front_end
-from foleycli.models.melception import MelceptionConfig
 from foleycli.models.sound_classifier import (
     Classifier,
     Config,
@@ -37,10 +37,11 @@ from foleycli.models.sound_classifier import (
     build_classifier,
     classifier_config,
 )
-from foleycli.models.vggishish import VggishishConfig
+from foleycli.published.kinds import published_kind
 from foleycli.published.weights import published_tensors
 
 KIND = "classifier"
+MEL_KINDS = ("melception", "vggishish")
 SPECVQGAN_WINDOW_FRAMES = 848
 LEAST_SPREAD = 1e-3  # a band that is always silent has no spread to divide by
 
@@ -204,29 +205,41 @@ class SoundEmbedder:
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, device: str = "cpu") -> Self:
-        """Build from a checkpoint of kind ``classifier``.
+        """Build from a checkpoint of kind ``classifier``, or of one of :data:`MEL_KINDS`.
 
         Raises
         ------
         ValueError
-            When the tensors are not those of its config, or its front end has changed.
+            When it is of another kind, its tensors are not those of its config, its front end has
+            changed, or it was imported, without the means and deviations of its rows.
         """
-        config = checkpoint.config
-        front = front_end(config["front_end"]["name"])
-        if front.as_dict() != config["front_end"]:
+        made = checkpoint.config
+        if checkpoint.kind == KIND:
+            config = classifier_config(made["architecture"], made["network"])
+            tensors, classes = checkpoint.part("network"), made["classes"]
+            stored = checkpoint.part("rows")
+            rows = (stored["mean"].numpy(), stored["std"].numpy())
+        elif checkpoint.kind not in MEL_KINDS:
+            raise ValueError(
+                f"a {checkpoint.kind!r} model does not listen; those that do are "
+                f"{', '.join((KIND, *MEL_KINDS))}"
+            )
+        elif "rows" not in made:
+            raise ValueError(
+                f"an imported {checkpoint.kind} has no means and deviations of its rows; give the "
+                "table that was published with it (--means-stds)"
+            )
+        else:
+            config = _mel_config(checkpoint)
+            tensors, classes = checkpoint.tensors, made["class_names"]
+            rows = (np.array(made["rows"]["mean"]), np.array(made["rows"]["std"]))
+        front = front_end(made["front_end"]["name"])
+        if front.as_dict() != made["front_end"]:
             raise ValueError(
                 f"the classifier's front end {front.name} had other constants than this foley's; "
                 "train it again"
             )
-        rows = checkpoint.part("rows")
-        return cls(
-            classifier_config(config["architecture"], config["network"]),
-            checkpoint.part("network"),
-            View(front, config["window_frames"]),
-            config["classes"],
-            (rows["mean"].numpy(), rows["std"].numpy()),
-            device,
-        )
+        return cls(config, tensors, View(front, made["window_frames"]), classes, rows, device)
 
     @classmethod
     def from_published(
@@ -258,14 +271,13 @@ class SoundEmbedder:
             When a file is missing or something else.
         """
         tensors = published_tensors(weights)
-        config: Config
-        if "classifier.4.bias" in tensors:
-            config = VggishishConfig(classes=len(tensors["classifier.4.bias"]))
+        if "classifier.4.bias" in tensors and "features.0.weight" in tensors:
+            kind = published_kind("vggishish")
         elif "Conv2d_1a_3x3.conv.weight" in tensors and "fc.bias" in tensors:
-            auxiliary = any(name.startswith("AuxLogits.") for name in tensors)
-            config = MelceptionConfig(len(tensors["fc.bias"]), auxiliary=auxiliary)
+            kind = published_kind("melception")
         else:
             raise ValueError(f"{weights}: neither Melception nor VGGish-ish")
+        config = kind.config({name: tuple(tensor.shape) for name, tensor in tensors.items()})
         try:
             table = np.loadtxt(means_stds, ndmin=2)
         except (OSError, ValueError) as error:
@@ -330,6 +342,15 @@ class SoundEmbedder:
         """(B, bands, frames) -> logits (B, classes) and embeddings (B, features), in float64."""
         standardised = torch.from_numpy((windows - self._mean) / self._std)[:, None]
         return [t.cpu().double() for t in self._network(standardised.to(self.device))]
+
+
+def _mel_config(checkpoint: Checkpoint) -> Config:
+    """Read the size of a network of SpecVQGAN's, beside what else its trainer says."""
+    kind, made = checkpoint.kind, checkpoint.config
+    sizes: dict[str, Any] = {"classes": made["classes"], "scale": made["scale"]}
+    if kind == "melception":
+        sizes["auxiliary"] = made["auxiliary"]
+    return classifier_config(kind, sizes)
 
 
 def _checked(sound: Blocks) -> Iterator[NDArray[np.floating]]:

@@ -125,6 +125,10 @@ def _ranking(
 @cache
 def _listener(name: str, device: str) -> SoundEmbedder:
     from foleycli.checkpoints import load_checkpoint
-    from foleycli.sound_embedding import KIND, SoundEmbedder
+    from foleycli.sound_embedding import SoundEmbedder
 
-    return SoundEmbedder.from_checkpoint(load_checkpoint(name, kind=KIND), device)
+    checkpoint = load_checkpoint(name)
+    try:
+        return SoundEmbedder.from_checkpoint(checkpoint, device)
+    except ValueError as error:
+        raise ValueError(f"--rank-model {name}: {error}") from None

@@ -33,7 +33,7 @@ NetworkOption = Annotated[
         "--network",
         metavar="MODEL",
         help="What listens: name of a shipped model, file, run folder of foley train classifier, "
-        "or a published melception-*.pt or vggishish16.pt.",
+        "melception or vggishish, or a published melception-*.pt or vggishish16.pt.",
     ),
 ]
 MeansStds = Annotated[

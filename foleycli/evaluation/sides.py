@@ -16,7 +16,7 @@ from foleycli.evaluation.samples import Rows, Samples, merged
 from foleycli.files.arrays import is_ours
 from foleycli.files.provenance import file_sha256
 from foleycli.media.stills import STILL_SUFFIXES
-from foleycli.sound_embedding import KIND, SoundEmbedder
+from foleycli.sound_embedding import SoundEmbedder
 
 DEFAULT_NETWORK = "classifier"
 PICTURE_NETWORK = "recognition"
@@ -74,7 +74,8 @@ class Network:
     Attributes
     ----------
     name : str
-        A shipped model, one of ``foley train classifier``, or SpecVQGAN's published ``.pt``.
+        A shipped model, one of ``foley train classifier``, ``melception`` or ``vggishish``, or
+        SpecVQGAN's published ``.pt``.
     means_stds : str
         The table that belongs with a published file.
     device : str
@@ -171,7 +172,7 @@ def load_embedder(network: Network) -> tuple[SoundEmbedder, Path]:
     ValueError
         When there is none of that name, or it is something else.
     """
-    if Path(network.name).suffix in PUBLISHED_SUFFIXES:
+    if network.means_stds or Path(network.name).suffix in PUBLISHED_SUFFIXES:
         if not network.means_stds:
             raise ValueError(
                 f"{network.name}: a published network needs its table of means and deviations: "
@@ -182,4 +183,8 @@ def load_embedder(network: Network) -> tuple[SoundEmbedder, Path]:
         )
         return embedder, Path(network.name)
     path = find_checkpoint(network.name)
-    return SoundEmbedder.from_checkpoint(load_checkpoint(path, kind=KIND), network.device), path
+    checkpoint = load_checkpoint(path)
+    try:
+        return SoundEmbedder.from_checkpoint(checkpoint, network.device), path
+    except ValueError as error:
+        raise ValueError(f"{network.name}: {error}") from None

@@ -94,7 +94,12 @@ def _icgan_generator(shapes: Shapes) -> ICGANGeneratorConfig:
 
 def _melception(shapes: Shapes) -> MelceptionConfig:
     auxiliary = any(name.startswith("AuxLogits.") for name in shapes)
-    return MelceptionConfig(shapes["fc.bias"][0], auxiliary=auxiliary)
+    scale = shapes["Conv2d_1a_3x3.conv.weight"][0] / 32
+    return MelceptionConfig(shapes["fc.bias"][0], scale, auxiliary)
+
+
+def _vggishish(shapes: Shapes) -> VggishishConfig:
+    return VggishishConfig(shapes["classifier.4.bias"][0], shapes["features.0.weight"][0] / 64)
 
 
 KINDS = (
@@ -174,7 +179,7 @@ KINDS = (
         "vggishish",
         "SpecVQGAN: classes of sounds, for metrics and LPAPS",
         "MIT",
-        lambda shapes: VggishishConfig(classes=shapes["classifier.4.bias"][0]),
+        _vggishish,
         Vggishish,
     ),
     PublishedKind(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from foleycli.dsp.front_ends.table import front_end
+from foleycli.dsp.front_ends.specvqgan import SPECVQGAN, SPECVQGAN_CODEC
 from foleycli.models.sound_classifier import Classifier, build_classifier
 from foleycli.sound_embedding import LEAST_SPREAD
 from foleycli.training.class_figures import class_figures
@@ -127,13 +127,15 @@ class MelClassifierTrainer(ValidatedTrainer):
         return scores["loss"]
 
     def model_config(self) -> dict[str, Any]:
-        """Return the network's size, the names of its classes, and the rows' statistics."""
+        """Return the network's size, the names of its classes, and how it is to listen."""
+        sight = self.recipe.sight
+        front = SPECVQGAN_CODEC if sight.whole else SPECVQGAN  # all of a sound, or its first 10 s
         return {
             **asdict(self.recipe.network),
             "class_names": list(self.recipe.classes),
             "rows": {"mean": self.means.tolist(), "std": self.deviations.tolist()},
-            "front_end": front_end("specvqgan").as_dict(),
-            "window_frames": self.recipe.sight.frames,
+            "front_end": front.as_dict(),
+            "window_frames": sight.frames,
         }
 
     def model_tensors(self) -> dict[str, Tensor]:

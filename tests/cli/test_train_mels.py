@@ -64,6 +64,11 @@ def test_a_folder_makes_a_model_and_resumes(
     assert again.stdout == "run/model.safetensors\n"
     log = (tmp_path / "run/log.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in log] == [1, 2, 3, 4]
+    if kind in ("melception", "vggishish"):
+        listened = foley_here(
+            "metrics", "stats", sounds / "valid", "--network", "run", "-o", "v.npz"
+        )
+        assert listened.exit_code == 0, listened.stderr
     refused = foley_here("train", kind, sounds, "-o", "run", *QUICK, "--batch", 8, "--resume")
     assert refused.exit_code == 2
     assert "cannot resume: batch was 4, now 8" in refused.stderr

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from foleycli.checkpoints import load_checkpoint
+from foleycli.checkpoints import Checkpoint, load_checkpoint
+from foleycli.dsp.front_ends.front_end import encode_whole
+from foleycli.dsp.front_ends.specvqgan import SPECVQGAN_CODEC
 from foleycli.models.melception import Melception, MelceptionConfig
 from foleycli.models.sound_classifier import build_classifier
 from foleycli.models.vggishish import VggishishConfig
 from foleycli.published.importing import load_published
+from foleycli.sound_embedding import SoundEmbedder
 from foleycli.training.codebook_perceptual import load_lpaps
 from foleycli.training.loop import load_state
 from foleycli.training.mel_classifier import LabelledMels, MelClassifierTrainer
@@ -96,6 +99,26 @@ def test_the_file_builds_the_network_that_was_validated(tmp_path: Path) -> None:
     trainer.network.load_state_dict(model.tensors)
     lost = -float(logits.log_softmax(1)[0, 0])
     assert trainer.validate()["loss"] == pytest.approx(lost, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_file_listens_to_sounds(kind: Kind, tmp_path: Path) -> None:
+    trainer = _trainer(kind, steps=1)
+    model = load_checkpoint(train_validated(trainer, tmp_path), kind)
+    embedder = SoundEmbedder.from_checkpoint(model)
+    assert (embedder.classes, embedder.view.front) == (("dog", "rain"), SPECVQGAN_CODEC)
+    sound = np.random.default_rng(0).uniform(-0.3, 0.3, 95 * 256).astype(np.float32)
+    window = encode_whole(SPECVQGAN_CODEC, sound)[0]["mel"]
+    assert window.shape == (80, 96)
+    means, deviations = (np.array(model.config["rows"][name]) for name in ("mean", "std"))
+    rows = (window - means[:, None]) / np.maximum(deviations, 1e-3)[:, None]
+    trainer.network.load_state_dict(model.tensors)
+    with torch.no_grad():
+        wanted, _ = trainer.network.eval()(torch.from_numpy(rows.astype(np.float32))[None, None])
+    np.testing.assert_allclose(embedder.embed(sound)[1], wanted[0].numpy(), rtol=1e-4, atol=1e-5)
+    imported = Checkpoint(kind, {"classes": 2}, model.tensors)
+    with pytest.raises(ValueError, match=f"imported {kind} has no means and deviations"):
+        SoundEmbedder.from_checkpoint(imported)
 
 
 def test_a_trained_vggishish_is_what_lpaps_loads(tmp_path: Path) -> None:
