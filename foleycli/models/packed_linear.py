@@ -6,7 +6,9 @@ bits whatever rows are beside it, so that a sample does not depend on the batch 
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -50,7 +52,7 @@ class PackedLinear(nn.Module):
 
 
 class Int8Linear(nn.Module):
-    """A linear layer ``[..., K] -> [..., N]`` in eight bits: dynamic quantisation.
+    """A linear layer ``[..., K] -> [..., N]`` in eight bits: dynamic quantisation, by FBGEMM.
 
     Weights are quantised once, a scale an output; inputs as they come, a scale a row. Products are
     summed in integers, exactly, so that the order of sums makes no difference.
@@ -70,27 +72,40 @@ class Int8Linear(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
-        if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
-            raise ValueError("eight-bit weights need a CPU with oneDNN; use float32")
+        if (
+            weight.device.type != "cpu"
+            or "fbgemm" not in torch.backends.quantized.supported_engines
+        ):
+            raise ValueError("eight-bit weights need a CPU with FBGEMM; use float32")
         largest = weight.abs().amax(dim=1).clamp_min(torch.finfo(torch.float32).tiny)
-        self.scale = largest / 127
-        whole = (weight / self.scale[:, None]).round().to(torch.int8)
-        self.weight = torch.ops.onednn.qlinear_prepack(whole, None)
-        self.zeros = torch.zeros(len(weight), dtype=torch.int64)
+        self.weight = _packed(weight, largest / 127)
         self.bias = torch.zeros(len(weight)) if bias is None else bias
         self.reach = _input_reach()
 
     def forward(self, x: Tensor) -> Tensor:
-        scale = x.abs().amax(dim=-1, keepdim=True).clamp_min_(1e-30).div_(self.reach)
-        whole = (x / scale).round_().add_(self.reach + 1).to(torch.uint8)
-        products = _products(whole, self.reach + 1, self.weight, self.scale, self.zeros)
-        return torch.addcmul(self.bias, products, scale)
+        largest = torch.linalg.vector_norm(x, torch.inf, dim=-1, keepdim=True)
+        scale = largest.clamp_min_(1e-30).div_(self.reach)
+        return torch.addcmul(self.bias, _products(x / scale, self.reach, self.weight), scale)
 
 
-def _products(whole: Tensor, zero: int, weight: Tensor, scale: Tensor, zeros: Tensor) -> Tensor:
-    """Return ``scale * ((whole - zero) @ weight.T)`` in float32."""
-    return torch.ops.onednn.qlinear_pointwise(
-        whole, 1.0, zero, weight, scale, zeros, None, 1.0, 0, torch.float32, "none", [], ""
+def _packed(weight: Tensor, scale: Tensor) -> Any:
+    """Quantise ``[N, K]`` float32 by ``scale [N]`` and lay it out for :func:`_products`."""
+    zeros = torch.zeros(len(weight), dtype=torch.int64)
+    engine = torch.backends.quantized.engine
+    try:
+        torch.backends.quantized.engine = "fbgemm"
+        # torch means to drop such tensors one day, and has nothing else that reads as fast.
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
+            whole = torch.quantize_per_channel(weight, scale.double(), zeros, 0, torch.qint8)
+        return torch.ops.quantized.linear_prepack(whole, None)
+    finally:
+        torch.backends.quantized.engine = engine
+
+
+def _products(x: Tensor, reach: int, packed: Any) -> Tensor:
+    """Round x, within ``reach`` of 0, to whole numbers and multiply: ``round(x) @ weight.T``."""
+    return torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
+        x, 1.0, reach + 1, packed
     )
 
 
@@ -100,8 +115,6 @@ def _input_reach() -> int:
 
     That is one without VNNI, whose products of bytes are added in pairs as 16 bits.
     """
-    weight = torch.full((16, 64), 127, dtype=torch.int8)
-    packed = torch.ops.onednn.qlinear_prepack(weight, None)
-    whole = torch.full((4, 64), 255, dtype=torch.uint8)
-    found = _products(whole, 128, packed, torch.ones(16), torch.zeros(16, dtype=torch.int64))
+    packed = _packed(torch.full((16, 64), 127.0), torch.ones(16))
+    found = _products(torch.full((4, 64), 127.0), 127, packed)
     return 127 if bool((found == 64 * 127 * 127).all()) else 63

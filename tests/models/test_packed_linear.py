@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,13 +9,6 @@ import torch.nn.functional as F
 from foleycli.models.packed_linear import Int8Linear, PackedLinear
 
 SIZES = [(48, 64), (309, 96), (1024, 1024)]
-EXACT = """
-import torch
-from foleycli.models.packed_linear import Int8Linear
-layer = Int8Linear(torch.full((16, 64), 2.0))
-whole = torch.full((2, 64), 3.0)
-print(layer.reach, (layer(whole) - 64 * 2 * 3).abs().max().item() < 1e-3)
-"""
 
 
 def _layer(outputs: int, inputs: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -70,12 +59,14 @@ def test_rows_and_outputs_of_zeros_stay_finite():
     assert torch.equal(layer(torch.randn(3, 32))[:, 5], bias[5].expand(3))
 
 
-@pytest.mark.parametrize("instructions", ["AVX2", "ALL"])
-def test_int8_sums_are_exact_where_the_processor_saturates(instructions: str):
-    """oneDNN without VNNI adds products in pairs as 16 bits; inputs are then kept smaller."""
-    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": instructions, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", EXACT], env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split()[0] in ("127", "63")
-    assert done.stdout.split()[1] == "True"
+def test_int8_sums_are_exact_at_the_largest_values():
+    """Without VNNI products are added in pairs as 16 bits; inputs are then kept smaller."""
+    layer = Int8Linear(torch.full((16, 64), 2.0))
+    assert layer.reach in (127, 63)
+    assert torch.allclose(layer(torch.full((2, 64), 3.0)), torch.tensor(64 * 2 * 3.0), rtol=1e-6)
+
+
+def test_int8_leaves_the_quantised_engine_of_others_alone():
+    before = torch.backends.quantized.engine
+    Int8Linear(*_layer(16, 32))
+    assert torch.backends.quantized.engine == before
