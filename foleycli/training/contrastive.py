@@ -39,6 +39,24 @@ def absolute_difference(audio: Tensor, image: Tensor) -> Tensor:
     return F.l1_loss(audio, image)
 
 
+def order_of_levels(loud: Tensor, middle: Tensor, quiet: Tensor, *, margin: float) -> Tensor:
+    """Ask that features move away steadily as a sound gets quieter, and back as it gets louder.
+
+    ``mean(max(0, |l - m| - |l - q| + margin) + max(0, |m - q| - |l - q| + margin))``: the level
+    between two others lies nearer to either than they are to each other.
+
+    Parameters
+    ----------
+    loud, middle, quiet : (B, D) floating point
+        Of the same sounds at falling levels.
+    margin
+        By how much nearer.
+    """
+    far = (loud - quiet).norm(dim=1)
+    steps = (loud - middle).norm(dim=1), (middle - quiet).norm(dim=1)
+    return sum((F.relu(step - far + margin) for step in steps), torch.zeros_like(far)).mean()
+
+
 def unit(features: Tensor) -> Tensor:
     """Bring each row of (B, D) to length 1; a row of zeros, a silent ReLU's, stays zero."""
     return F.normalize(features, dim=1, eps=_LEAST_NORM)

@@ -119,6 +119,13 @@ class SceneHearing(Hearing):
             power += np.float32(share) * added
         return _masked(_z_score(power), rng)
 
+    def at_gain(self, levels: NDArray[Any], gain_db: float) -> NDArray[np.float32]:
+        """Return what the network takes of a piece made louder or quieter, unclipped.
+
+        Of the gain only what the front end's floor swallows is heard; the z-score cancels the rest.
+        """
+        return self.view(levels.astype(np.float32) + np.float32(gain_db * _NEPERS_PER_DB))
+
 
 class SegmentHearing(Hearing):
     """Sound-to-Imagination: (128, 100) uint8 of a second -> the same in [-1, 1]."""

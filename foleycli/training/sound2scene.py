@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +23,25 @@ from foleycli.checkpoints import save_checkpoint
 from foleycli.models.resnet import ResNet
 from foleycli.models.scene_audio_encoder import SceneAudioEncoder, SceneAudioEncoderConfig
 from foleycli.models.squeezenet import SqueezeNet
-from foleycli.training.contrastive import unit
+from foleycli.training.contrastive import order_of_levels, unit
 from foleycli.training.hearing import SCENE
 from foleycli.training.loop import fastest_layout, one_cycle
 from foleycli.training.picture_encoder import EncoderStage, frozen_encoder, picture_features
 from foleycli.training.picture_gan import GANStage
 from foleycli.training.replicas import sum_gradients
-from foleycli.training.shares import shares
+from foleycli.training.shares import Share, shares
 from foleycli.training.sound2scene_recipe import STAGES, Sound2SceneRecipe, SoundRecipe
 from foleycli.training.sound_pictures import Draw, SoundPictures
 from foleycli.training.stages import Results, Stage, named_tensors, part
 
 KIND = "sound2scene"
 
+View = Callable[[NDArray[Any]], NDArray[np.float32]]
+
 _BATCH = 32
+_LOUDEST_DB = (-18.0, 12.0)  # of three levels, the first
+_FALL_DB = (3.0, 12.0)  # from one to the next
+_LEVEL_MARGIN = 0.03  # of distances between unit features
 
 
 class SoundStage(Stage):
@@ -55,6 +61,7 @@ class SoundStage(Stage):
     ) -> None:
         self.recipe, self.pairs, self.seed, self.device = recipe, pairs, seed, device
         self.features, self._draw, self._share = features, Draw(pairs), shares(recipe.batch)[0]
+        self._levelled = shares(recipe.levelled)[0] if recipe.levelled else None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + 1)
             self.network = SceneAudioEncoder(network)
@@ -80,9 +87,29 @@ class SoundStage(Stage):
         squared = (audio - image).square().sum(1).mean()
         self.optimizer.zero_grad(set_to_none=True)
         self._share.weigh(loss + recipe.pull * squared).backward()
+        order = self._learn_order(step, self._levelled) if self._levelled else {}
         sum_gradients(self.network.parameters())
         self.optimizer.step()
-        return {"infonce": float(loss.detach()), "cosine": 1 - float(squared.detach()) / 2}
+        return {"infonce": float(loss.detach()), "cosine": 1 - float(squared.detach()) / 2} | order
+
+    def _learn_order(self, step: int, share: Share) -> dict[str, float]:
+        """Add the gradient of the order of levels; returns that loss."""
+        rng = self.rng(step, 2)
+        sounds, _, _ = self._draw.batch(share.batch, rng)
+        falls = np.cumsum([rng.uniform(*_FALL_DB, share.batch) for _ in range(2)], axis=0)
+        gains = rng.uniform(*_LOUDEST_DB, share.batch) - [np.zeros(share.batch), *falls]
+        views = np.stack(
+            [
+                SCENE.at_gain(self.pairs.sounds[i], gain)
+                for level in gains
+                for i, gain in zip(sounds[share.rows], level[share.rows], strict=True)
+            ]
+        )
+        self.network.eval()  # sweeps are heard in evaluation, by running statistics
+        heard = unit(self.network(torch.from_numpy(views)[:, None].to(self.device)))
+        loss = order_of_levels(*heard.chunk(3), margin=_LEVEL_MARGIN)
+        share.weigh(loss).backward()
+        return share.mean({"order": float(loss.detach())})
 
     def _views(self, sounds: NDArray[np.int64], step: int) -> NDArray[np.float32]:
         rows = self._share.rows
@@ -122,18 +149,19 @@ def grouped_infonce(
 
 @torch.no_grad()
 def sound_features(
-    network: SceneAudioEncoder,
-    levels: list[NDArray[Any]],
-    device: str,
-    rng: np.random.Generator | None = None,
+    network: SceneAudioEncoder, levels: list[NDArray[Any]], device: str, view: View = SCENE.view
 ) -> Tensor:
-    """Describe sounds, altered where ``rng`` is given, by unit features (N, D) on the CPU."""
+    """Describe sounds, as ``view`` has them, by unit features (N, D) on the CPU."""
     network = network.eval()
     rows = [torch.zeros(0, network.config.features)]
     for start in range(0, len(levels), _BATCH):
-        views = np.stack([SCENE.view(sound, rng) for sound in levels[start : start + _BATCH]])
+        views = np.stack([view(sound) for sound in levels[start : start + _BATCH]])
         rows.append(unit(network(torch.from_numpy(views)[:, None].to(device))).cpu())
     return torch.cat(rows)
+
+
+def _at_any_gain(levels: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
+    return SCENE.at_gain(levels, rng.uniform(_LOUDEST_DB[0] - _FALL_DB[1], _LOUDEST_DB[1]))
 
 
 class Sound2SceneCourse:
@@ -186,15 +214,22 @@ class Sound2SceneCourse:
         return frozen_encoder(self.recipe.image, part(results["picture"], "image"), self.device)
 
     def _heard(self, results: Results) -> Tensor:
-        """Describe the sounds as they are and altered: (1 + copies, sounds, D) unit features."""
+        """Describe the sounds as they are, altered, and where levels count at other levels too.
+
+        Returns (1 + copies, sounds, D) unit features, or half as many copies more.
+        """
         if not self.recipe.gan.heard:
             return torch.zeros(0, len(self.pairs.sounds), self.recipe.audio.features)
+        copies = self.recipe.gan.copies
+        rngs = [np.random.default_rng([self.seed, 0, copy]) for copy in range(copies + copies // 2)]
+        views: list[View] = [SCENE.view, *(partial(SCENE.view, rng=rng) for rng in rngs[:copies])]
+        if self.recipe.sound.levelled:
+            views += [partial(_at_any_gain, rng=rng) for rng in rngs[copies:]]
         network = SceneAudioEncoder(self.recipe.audio)
         network.load_state_dict(part(results["sound"], "audio"))
         network.to(device=self.device, memory_format=fastest_layout(network.config.width))  # type: ignore[call-overload]
-        rngs = (np.random.default_rng([self.seed, 0, c]) for c in range(self.recipe.gan.copies))
         return torch.stack(
-            [sound_features(network, self.pairs.sounds, self.device, rng) for rng in (None, *rngs)]
+            [sound_features(network, self.pairs.sounds, self.device, view) for view in views]
         )
 
     def save_model(self, path: Path, results: Results, provenance: dict[str, Any]) -> None:

@@ -29,6 +29,10 @@ class SoundRecipe:
     pull
         Weight of the mean squared distance between what belongs together; 0 as published. InfoNCE
         alone puts a sound beside its pictures, which is near enough to find them but not to draw.
+    levelled
+        Sounds of a step that are also heard at three levels and kept in order, by
+        :func:`foleycli.training.contrastive.order_of_levels`; 0 as published. Sweeps of the gain
+        are steady then.
     augment
         Whether spectrograms are altered.
     one_cycle
@@ -41,6 +45,7 @@ class SoundRecipe:
     weight_decay: float = 1e-5
     temperature: float = 1.0
     pull: float = 0.0
+    levelled: int = 0
     augment: bool = True
     one_cycle: bool = True
 
@@ -156,7 +161,7 @@ PRESETS = {
             standardised=True,
         ),
         EncoderRecipe(4, batch=8, views=1),
-        SoundRecipe(4, batch=8),
+        SoundRecipe(4, batch=8, levelled=2),
         GANRecipe(4, batch=8, average=0.9, neighbours=3, heard=0.5, copies=1, consistency=1.0),
     ),
     "mini": Sound2SceneRecipe(
@@ -174,7 +179,7 @@ PRESETS = {
             standardised=True,
         ),
         EncoderRecipe(2000),
-        SoundRecipe(1500, temperature=0.2, pull=0.5),
+        SoundRecipe(1500, temperature=0.2, pull=0.5, levelled=8),
         GANRecipe(8000, heard=0.5, consistency=4.0),
     ),
     # Sound2Scene's section 4.1 and IC-GAN's configuration; epochs turned into steps for VGGSound's

@@ -15,6 +15,7 @@ from foleycli.training.contrastive import (
     absolute_difference,
     infonce_of_cosine,
     infonce_of_distance,
+    order_of_levels,
     squared_difference,
     unit,
 )
@@ -98,3 +99,17 @@ def test_plain_differences_are_of_features_as_they_come() -> None:
     audio, image = torch.tensor([[0.0, 3.0]]), torch.tensor([[1.0, 1.0]])
     assert squared_difference(audio, image).item() == 2.5
     assert absolute_difference(audio, image).item() == 1.5
+
+
+def test_levels_in_order_cost_nothing_and_others_what_they_lack() -> None:
+    line = torch.linspace(0, 1, 4)[:, None] * torch.tensor([[3.0, 4.0]])  # 5/3 apart
+    ends, near, far = line[:1], line[1:2], line[2:3]
+    assert order_of_levels(ends, near, line[3:], margin=0.1).item() == 0
+    # 5/3 between the outer two, and 5/3 and 10/3 to what should lie between them
+    assert order_of_levels(ends, far, near, margin=0.1).item() == pytest.approx(5 / 3 + 0.1 + 0.1)
+    same = torch.ones(2, 2, requires_grad=True)
+    loss = order_of_levels(same, same, same, margin=0.1)
+    loss.backward()
+    assert loss.item() == pytest.approx(0.2)
+    assert same.grad is not None
+    assert torch.isfinite(same.grad).all()

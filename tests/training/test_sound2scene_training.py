@@ -205,6 +205,16 @@ def test_infonce_falls_from_ln_b_and_sounds_find_their_pictures() -> None:
     assert (found == np.repeat(np.arange(3), 6)).mean() > 0.8
 
 
+@pytest.mark.parametrize("levelled", [0, 4])
+def test_levels_are_put_in_order_where_asked(levelled: int) -> None:
+    sound = replace(preset("smoke").sound, steps=30, levelled=levelled)
+    course = _course(recipe=_recipe(sound=sound))
+    stage = course.stage("sound", _until(course, "sound"))
+    scores = [stage.train_step(step) for step in range(30)]
+    assert {"order" in score for score in scores} == {levelled > 0}
+    assert not levelled or np.mean([s["order"] for s in scores[-5:]]) < scores[0]["order"]
+
+
 def test_each_step_of_the_gan_moves_its_own_network() -> None:
     course = _course()
     stage = course.stage("gan", _until(course, "gan"))

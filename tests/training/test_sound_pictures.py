@@ -214,6 +214,19 @@ def test_an_unaltered_view_of_a_scene_is_the_front_ends(tmp_path: Path, seconds:
         assert np.corrcoef(view.mean(1), expected.mean(1))[0, 1] > 0.97
 
 
+@pytest.mark.parametrize("gain_db", [-12.0, 9.0])
+def test_a_gain_on_levels_is_one_on_the_sound(tmp_path: Path, gain_db: float) -> None:
+    fading = np.geomspace(0.03, 1e-5, 160_000) * np.random.default_rng(0).standard_normal(160_000)
+    path = tmp_path / "a.wav"
+    write_audio(path, fading.astype(np.float32), 16_000)
+    (piece,) = SCENE.listen(path)
+    wave, _ = read_audio(path, rate_hz=16_000)
+    loud = encode_whole(SOUND2SCENE, 10 ** (gain_db / 20) * wave)[0]["spectrogram"]
+    heard = SCENE.at_gain(piece.levels, gain_db)
+    assert np.quantile(np.abs(heard - loud), 0.999) < 0.04
+    assert np.abs(heard - SCENE.view(piece.levels)).max() > 0.1  # the floor swallows more or less
+
+
 def test_an_unaltered_view_of_a_second_is_the_front_ends(tmp_path: Path) -> None:
     path = _tone(tmp_path / "a.wav", 2.6, rate=44_100)
     pieces = SEGMENT.listen(path)
