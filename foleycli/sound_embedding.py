@@ -37,6 +37,7 @@ from foleycli.models.sound_classifier import (
     build_classifier,
     classifier_config,
 )
+from foleycli.published.class_names import class_names
 from foleycli.published.kinds import published_kind
 from foleycli.published.weights import published_tensors
 
@@ -260,7 +261,7 @@ class SoundEmbedder:
         means_stds
             ``train_means_stds_melspec_10s_22050hz.txt``: a mean and a standard deviation a band.
         classes
-            Names of the classes, VGGSound's in alphabetical order; their numbers unless told.
+            Names of the classes; those of :func:`class_names` unless told.
         front_end_name
             ``specvqgan`` hears the first 10 s, as the paper's evaluation; ``specvqgan-codec``
             all of a sound.
@@ -284,7 +285,7 @@ class SoundEmbedder:
             raise ValueError(f"{means_stds}: not a table of means and deviations") from error
         if table.shape[1] != 2 or not np.isfinite(table).all() or (table[:, 1] <= 0).any():
             raise ValueError(f"{means_stds}: need a mean and a deviation a line, has {table.shape}")
-        names = classes or [str(number) for number in range(config.classes)]
+        names = classes or class_names(config.classes)
         view = View(front_end(front_end_name), SPECVQGAN_WINDOW_FRAMES)
         try:
             return cls(config, tensors, view, names, (table[:, 0], table[:, 1]), device)

@@ -12,12 +12,12 @@ from foleycli.models.bn_inception import BNInceptionConfig
 from foleycli.models.code_transformer import CodeTransformer, CodeTransformerConfig
 from foleycli.models.melgan import MelganConfig, MelganDiscriminatorConfig
 from foleycli.models.spectrogram_codebook import CodebookConfig, SpectrogramCodebook
+from foleycli.published.class_names import class_names
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 _FIRST_STAGE, _TRANSFORMER, _MELGAN = "first_stage_model.", "transformer.", "model."
 _BN_WIDTH = 64  # of BN-Inception's first layer
-VAS_CLASSES = ("baby", "cough", "dog", "drum", "fireworks", "gun", "hammer", "sneeze")
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,7 @@ def told_of_sampler(config: SamplerConfig, settings: Mapping[str, Any]) -> dict[
     size = config.transformer
     told: dict[str, Any] = {"classes": []}
     if size.has_class:
-        vas = size.classes == len(VAS_CLASSES)
-        told["classes"] = VAS_CLASSES if vas else tuple(map(str, range(size.classes)))
+        told["classes"] = class_names(size.classes)
     if size.has_features:
         data = _at(settings, "data", "params")
         told["replaced_by_noise"] = bool(data.get("replace_feats_with_random"))
