@@ -6,12 +6,14 @@
 #              train the shipped models anew, into run/
 #
 # Each target first makes .venv and installs into it, once: again only after pyproject.toml or
-# constraints.txt has changed. `make PYTHON=python3.12 test` chooses the interpreter.
+# constraints.txt has changed. `make PYTHON=python3.12 test` chooses the interpreter, `make JOBS=8
+# test` how many processes share the tests.
 #
 # torch comes from PyPI, which on Linux is the CUDA build. The smaller CPU build will do:
 #     PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test
 
 PYTHON ?= python3
+JOBS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 TOOLS := .venv/.installed-tools
@@ -20,7 +22,7 @@ TOOLS := .venv/.installed-tools
 .DELETE_ON_ERROR:
 
 test: $(TOOLS)
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile
 
 demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
