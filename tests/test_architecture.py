@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "models": {"dsp.spec"},
     "vision": {"models", "media", "dsp"},
     "checkpoints": {"models", "files"},
+    "model_parts": set(),
     "drawing": {"dsp", "files"},
     "spectrograms": {"dsp", "files"},
     "published": {"models", "checkpoints", "files"},
@@ -30,9 +31,12 @@ MAY_IMPORT = {
         *("dsp", "media", "files"),
     },
     "generation": {"models", "vision", "checkpoints", "dsp", "media", "files"},
-    "imagination": {"models", "vision", "checkpoints", "dsp", "media", "files"},
+    "imagination": {
+        *("models", "vision", "checkpoints", "model_parts"),
+        *("dsp", "media", "files"),
+    },
     "sound_codes": {
-        *("models", "vision", "sound_embedding", "checkpoints", "published"),
+        *("models", "vision", "sound_embedding", "checkpoints", "model_parts", "published"),
         *("dsp", "media", "metrics", "files"),
     },
     "metrics": {"models", "dsp", "files"},

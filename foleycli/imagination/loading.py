@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
-
-import torch
-from torch import Tensor, nn
+from typing import Any
 
 from foleycli.checkpoints import embedded_models, find_checkpoint, load_checkpoint
 from foleycli.dsp.front_ends.front_end import FrontEnd
@@ -17,6 +13,7 @@ from foleycli.dsp.front_ends.s2i import S2I
 from foleycli.dsp.front_ends.sound2scene import SOUND2SCENE
 from foleycli.files.provenance import file_sha256
 from foleycli.imagination.systems import ModelFile, S2iSystem, SceneSystem, System
+from foleycli.model_parts import ModelPart, filled, put_in
 from foleycli.models.audio_autoencoder import AudioAutoencoder, AutoencoderConfig
 from foleycli.models.dense_generator import DenseGenerator, DenseGeneratorConfig
 from foleycli.models.icgan import ICGANGenerator, ICGANGeneratorConfig
@@ -40,17 +37,6 @@ _FRONT_ENDS: dict[str, FrontEnd] = {"s2i": S2I, "sound2scene": SOUND2SCENE}
 _SWAV_PIXELS = 224
 _FITS = ("squash", "crop")
 
-_Network = TypeVar("_Network", bound=nn.Module)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One network's configuration and tensors, and the file they came from."""
-
-    config: Mapping[str, Any]
-    tensors: dict[str, Tensor]
-    path: Path
-
 
 def load_system(models: Sequence[str], system: str = "auto", device: str = "cpu") -> System:
     """Read a system from one checkpoint, or from several that hold a part each.
@@ -71,7 +57,7 @@ def load_system(models: Sequence[str], system: str = "auto", device: str = "cpu"
         missing, or tensors do not fit.
     """
     paths = model_paths(models, system)
-    parts: dict[str, _Part] = {}
+    parts: dict[str, ModelPart] = {}
     found = system if system != "auto" else ""
     for path in paths:
         owner, own = _parts_of(path)
@@ -81,15 +67,13 @@ def load_system(models: Sequence[str], system: str = "auto", device: str = "cpu"
             )
         found = owner
         for name, part in own.items():
-            if name in parts:
-                raise ValueError(f"{path}: has a second {name}, after {parts[name].path}'s")
-            parts[name] = part
+            put_in(parts, name, part)
     files = [ModelFile(path.name, file_sha256(path)) for path in paths]
     ear = _WHOLE[found][0]
     if ear not in parts:
         held = ", ".join(parts)
         raise ValueError(f"{paths[0]}: has no {ear} to hear with (only: {held}); add its --model")
-    built = {name: _built(found, name, part) for name, part in parts.items()}
+    built = {name: part.built(name, _BUILDERS[found, name]) for name, part in parts.items()}
     if found == "s2i":
         hears, draws = built["autoencoder"], built.get("generator")
         _require_one_width(found, hears.config.embedding, draws and draws.config.embedding)
@@ -117,7 +101,7 @@ def model_paths(models: Sequence[str], system: str = "auto") -> list[Path]:
     return [find_checkpoint(model) for model in models or [name]]
 
 
-def _parts_of(path: Path) -> tuple[str, dict[str, _Part]]:
+def _parts_of(path: Path) -> tuple[str, dict[str, ModelPart]]:
     """Return whose parts a file holds, and these."""
     checkpoint = load_checkpoint(path)
     kind, config = checkpoint.kind, checkpoint.config
@@ -125,7 +109,7 @@ def _parts_of(path: Path) -> tuple[str, dict[str, _Part]]:
         owner, name = _PUBLISHED[kind]
         if kind == "swav-resnet50":
             config = {"network": config, "pixels": _SWAV_PIXELS, "fit": "squash"}
-        return owner, {name: _Part(config, checkpoint.tensors, path)}
+        return owner, {name: ModelPart(config, checkpoint.tensors, path)}
     if kind not in _WHOLE:
         known = ", ".join([*_WHOLE, *_PUBLISHED])
         raise ValueError(f"{path}: holds a {kind!r} model; foley s2i takes: {known}")
@@ -137,22 +121,13 @@ def _parts_of(path: Path) -> tuple[str, dict[str, _Part]]:
         )
     held = {name: checkpoint.part(name) for name in _WHOLE[kind]}
     return kind, {
-        name: _Part(config.get(name) or {}, tensors, path)
+        name: ModelPart(config.get(name) or {}, tensors, path)
         for name, tensors in held.items()
         if tensors
     }
 
 
-def _built(system: str, name: str, part: _Part) -> Any:
-    """Build one network and give it its tensors, strictly."""
-    try:
-        return _BUILDERS[system, name](part)
-    except (RuntimeError, KeyError, TypeError, AttributeError, ValueError) as error:
-        reason = (str(error).splitlines() or [""])[-1].strip()
-        raise ValueError(f"{part.path}: its {name} does not fit the network ({reason})") from None
-
-
-def _autoencoder(part: _Part) -> AudioAutoencoder:
+def _autoencoder(part: ModelPart) -> AudioAutoencoder:
     """Build the encoder alone; a file may have left out the decoder, which nothing needs here."""
 
     def encoder() -> AudioAutoencoder:
@@ -163,29 +138,16 @@ def _autoencoder(part: _Part) -> AudioAutoencoder:
         return network
 
     kept = {name: t for name, t in part.tensors.items() if not name.startswith("convT")}
-    return _filled(encoder, kept)
+    return filled(encoder, kept)
 
 
-def _dense_generator(part: _Part) -> DenseGenerator:
+def _dense_generator(part: ModelPart) -> DenseGenerator:
     network = DenseGenerator(DenseGeneratorConfig(**part.config))
     network.load_state_dict(part.tensors)
     return network
 
 
-def _filled(build: Callable[[], _Network], tensors: dict[str, Tensor]) -> _Network:
-    """Build without drawing weights that would be thrown away.
-
-    Tensors are copied: those of a file lie at addresses that follow from its layout, and the
-    last digits of a convolution depend on them.
-    """
-    with torch.device("meta"):
-        network = build()
-    network.to_empty(device="cpu")
-    network.load_state_dict(tensors)
-    return network
-
-
-def _image(part: _Part) -> tuple[ResNet, BackboneConfig]:
+def _image(part: ModelPart) -> tuple[ResNet, BackboneConfig]:
     """Build the trunk; the feature lies before a classifier, should there be one."""
     fields = part.config["network"]
     config = ResNetConfig(**{**fields, "blocks": tuple(fields["blocks"]), "classes": 0})
@@ -193,18 +155,18 @@ def _image(part: _Part) -> tuple[ResNet, BackboneConfig]:
     pixels, fit = int(part.config["pixels"]), part.config["fit"]
     if fit not in _FITS:
         raise ValueError(f"fit {fit!r} is none of: {', '.join(_FITS)}")
-    network = _filled(lambda: ResNet(config), trunk)
+    network = filled(lambda: ResNet(config), trunk)
     return network, BackboneConfig(config, pixels, pixels if fit == "crop" else 0)
 
 
-_BUILDERS: dict[tuple[str, str], Callable[[_Part], Any]] = {
+_BUILDERS: dict[tuple[str, str], Callable[[ModelPart], Any]] = {
     ("s2i", "autoencoder"): _autoencoder,
     ("s2i", "generator"): _dense_generator,
-    ("sound2scene", "audio"): lambda part: _filled(
+    ("sound2scene", "audio"): lambda part: filled(
         lambda: SceneAudioEncoder(SceneAudioEncoderConfig.from_dict(dict(part.config))),
         part.tensors,
     ),
-    ("sound2scene", "generator"): lambda part: _filled(
+    ("sound2scene", "generator"): lambda part: filled(
         lambda: ICGANGenerator(ICGANGeneratorConfig.from_dict(dict(part.config))), part.tensors
     ),
     ("sound2scene", "image"): _image,

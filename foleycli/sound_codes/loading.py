@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
 
 from foleycli.checkpoints import Checkpoint, find_checkpoint, load_checkpoint
 from foleycli.dsp.front_ends.specvqgan import SPECVQGAN
 from foleycli.files.provenance import file_sha256
+from foleycli.model_parts import ModelPart, filled, put_in
 from foleycli.models.code_decoder import CodeDecoder, Precision
 from foleycli.models.code_transformer import CodeTransformer, CodeTransformerConfig
 from foleycli.models.melgan import MelganConfig, MelganGenerator
@@ -36,18 +36,6 @@ _REMEDIES = {
     "codebook": "foley train codebook makes one, foley checkpoint import takes a published one",
     "sampler": "foley train sampler makes one, foley checkpoint import takes a published one",
 }
-
-_Network = TypeVar("_Network", bound=nn.Module)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One network's configuration and tensors, and the file they came from."""
-
-    config: Mapping[str, Any]
-    tensors: dict[str, Tensor]
-    path: Path
-    about: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -116,13 +104,13 @@ def load_sound_codes(
     codec = sampler = vocoder = None
     # A part's tensors are let go of when its network has them: a sampler's are 1.5 GB.
     if "vocoder" in parts:
-        vocoder = _built("vocoder", parts.pop("vocoder"), _vocoder).to(device)
+        vocoder = parts.pop("vocoder").built("vocoder", _vocoder).to(device)
     if "codebook" in parts:
-        codebook = _built("codebook", parts.pop("codebook"), _codebook).to(device)
+        codebook = parts.pop("codebook").built("codebook", _codebook).to(device)
         codec = SoundCodec(codebook, vocoder)
     if "sampler" in parts:
         about, path = parts["sampler"].about, parts["sampler"].path
-        network = _built("sampler", parts.pop("sampler"), _sampler).to(device)
+        network = parts.pop("sampler").built("sampler", _sampler).to(device)
         if codec is not None:
             _require_one_grid(network.config, codec.grid.config, path)
         sampler = Sampler(
@@ -134,17 +122,16 @@ def load_sound_codes(
     return SoundCodes(codec, sha256, sampler, vocoder)
 
 
-def _parts(models: Sequence[str]) -> dict[str, _Part]:
-    parts: dict[str, _Part] = {}
+def _parts(models: Sequence[str]) -> dict[str, ModelPart]:
+    parts: dict[str, ModelPart] = {}
     for path in model_paths(models):
         checkpoint = load_checkpoint(path)
         kind = checkpoint.kind
         if kind not in KINDS:
             raise ValueError(f"{path}: holds a {kind!r} model; needed are: {', '.join(KINDS)}")
         name = KINDS[kind]
-        if name in parts:
-            raise ValueError(f"{path}: has a second {name}, after {parts[name].path}'s")
-        parts[name] = _ours(checkpoint, name, path) if kind == name else _theirs(checkpoint, path)
+        part = _ours(checkpoint, name, path) if kind == name else _theirs(checkpoint, path)
+        put_in(parts, name, part)
     published = parts.get("sampler")
     brought = published and published.about.get("codebook")
     if published and brought:
@@ -153,7 +140,7 @@ def _parts(models: Sequence[str]) -> dict[str, _Part]:
             for name, tensor in published.tensors.items()
             if name.startswith("first_stage_model.")
         }
-        given = parts.setdefault("codebook", _Part(brought, inner, published.path, {}))
+        given = parts.setdefault("codebook", ModelPart(brought, inner, published.path, {}))
         book = "quantize.embedding.weight"
         theirs = given.tensors.get(book)
         if theirs is None or not torch.equal(theirs, inner[book]):
@@ -164,7 +151,7 @@ def _parts(models: Sequence[str]) -> dict[str, _Part]:
     return parts
 
 
-def _ours(checkpoint: Checkpoint, name: str, path: Path) -> _Part:
+def _ours(checkpoint: Checkpoint, name: str, path: Path) -> ModelPart:
     """Take apart one of our own checkpoints; all were made of the same mel."""
     config = checkpoint.config
     front = config.get("front_end")
@@ -173,16 +160,16 @@ def _ours(checkpoint: Checkpoint, name: str, path: Path) -> _Part:
             f"{path}: its front end {SPECVQGAN.name} had other constants than this foley's; "
             "train it again"
         )
-    return _Part(config.get("network") or {}, checkpoint.part(_PREFIXES[name]), path, config)
+    return ModelPart(config.get("network") or {}, checkpoint.part(_PREFIXES[name]), path, config)
 
 
-def _theirs(checkpoint: Checkpoint, path: Path) -> _Part:
+def _theirs(checkpoint: Checkpoint, path: Path) -> ModelPart:
     """Take apart an imported one, whose tensors have the published names."""
     config, tensors = checkpoint.config, checkpoint.tensors
     if checkpoint.kind == "specvqgan-sampler":
         network = config.get("transformer") or {}
-        return _Part(network, tensors, path, config)
-    return _Part(config, tensors, path, {})
+        return ModelPart(network, tensors, path, config)
+    return ModelPart(config, tensors, path, {})
 
 
 def _feature_kind(about: Mapping[str, Any]) -> FeatureKind:
@@ -190,26 +177,17 @@ def _feature_kind(about: Mapping[str, Any]) -> FeatureKind:
     return FeatureKind(str(told.get("backbone") or ""), bool(about.get("replaced_by_noise", False)))
 
 
-def _built(name: str, part: _Part, build: Callable[[_Part], _Network]) -> _Network:
-    """Build one network and give it its tensors, strictly."""
-    try:
-        return build(part)
-    except (RuntimeError, KeyError, TypeError, AttributeError, ValueError) as error:
-        reason = (str(error).splitlines() or [""])[-1].strip()
-        raise ValueError(f"{part.path}: its {name} does not fit the network ({reason})") from None
-
-
-def _codebook(part: _Part) -> SpectrogramCodebook:
+def _codebook(part: ModelPart) -> SpectrogramCodebook:
     config = CodebookConfig.from_dict(dict(part.config))
     if config.mels != SPECVQGAN.mels or config.factor != SPECVQGAN.code_frames:
         raise ValueError(
             f"made for {config.mels} mel bands and {config.factor} frames a code, not "
             f"{SPECVQGAN.mels} and {SPECVQGAN.code_frames}"
         )
-    return _filled(lambda: SpectrogramCodebook(config), part.tensors).fold()
+    return filled(lambda: SpectrogramCodebook(config), part.tensors).fold()
 
 
-def _vocoder(part: _Part) -> FoldedMelgan:
+def _vocoder(part: ModelPart) -> FoldedMelgan:
     config = MelganConfig.from_dict(dict(part.config))
     hop_samples = SPECVQGAN.grid.hop_samples
     if config.hop_samples != hop_samples or config.mels != SPECVQGAN.mels:
@@ -217,10 +195,10 @@ def _vocoder(part: _Part) -> FoldedMelgan:
             f"makes {config.hop_samples} samples of {config.mels} bands at {RATE_HZ} Hz, not "
             f"{hop_samples} of {SPECVQGAN.mels}"
         )
-    return FoldedMelgan.of(_filled(lambda: MelganGenerator(config), part.tensors))
+    return FoldedMelgan.of(filled(lambda: MelganGenerator(config), part.tensors))
 
 
-def _sampler(part: _Part) -> CodeTransformer:
+def _sampler(part: ModelPart) -> CodeTransformer:
     config = CodeTransformerConfig.from_dict(dict(part.config))
     tensors = part.tensors
     if any(name.startswith("transformer.") for name in tensors):
@@ -229,23 +207,10 @@ def _sampler(part: _Part) -> CodeTransformer:
             for name, tensor in tensors.items()
             if name.startswith("transformer.")
         }
-    return _filled(lambda: CodeTransformer(config), tensors).requires_grad_(False)
+    return filled(lambda: CodeTransformer(config), tensors).requires_grad_(False)
 
 
-def _filled(build: Callable[[], _Network], tensors: dict[str, Tensor]) -> _Network:
-    """Build without drawing weights that would be thrown away.
-
-    Tensors are copied: those of a file lie at addresses that follow from its layout, and the
-    last digits of a convolution depend on them.
-    """
-    with torch.device("meta"):
-        network = build()
-    network.to_empty(device="cpu")
-    network.load_state_dict(tensors)
-    return network.eval()
-
-
-def _require_trained_together(sampler: _Part, codebook: _Part, sha256: str) -> None:
+def _require_trained_together(sampler: ModelPart, codebook: ModelPart, sha256: str) -> None:
     wanted = sampler.about.get("codebook_sha256")
     if wanted and wanted != sha256:
         raise ValueError(
