@@ -12,7 +12,7 @@ from foleycli.cli import codes as codes_mode
 from foleycli.cli.batch import Batch, run_batch
 from foleycli.cli.console import Console, Progress
 from foleycli.cli.dubbing import write_sound
-from foleycli.cli.generate_conditions import Condition, Settings, condition_of
+from foleycli.cli.generate_conditions import Condition, Settings, condition_of, feature_files
 from foleycli.cli.inputs import Clip, Job
 
 if TYPE_CHECKING:
@@ -276,5 +276,8 @@ def _files_used(settings: Settings) -> list[Path]:
     names = [settings.timing, settings.recognition]
     if settings.candidates > 1:
         names.append(settings.rank_model)
-    given = [Path(settings.features)] if Path(settings.features).is_file() else []
-    return [*model_paths(settings.models), *map(find_checkpoint, names), *given]
+    return [
+        *model_paths(settings.models),
+        *map(find_checkpoint, names),
+        *feature_files(settings.features),
+    ]

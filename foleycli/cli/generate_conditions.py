@@ -103,6 +103,14 @@ def condition_of(job: Job, settings: Settings, sampler: Sampler) -> Condition:
     return Condition(track, label, index, ranks, ranking, tuple(said))
 
 
+def feature_files(given: str) -> list[Path]:
+    """List the files of ``--features``: itself, or those of a folder."""
+    path = Path(given)
+    if not given:
+        return []
+    return sorted(path.rglob(f"*{_FEATURES_SUFFIX}")) if path.is_dir() else [path]
+
+
 def _given_features(job: Job, settings: Settings) -> FeatureTrack:
     from foleycli.sound_codes.conditions import load_features
 

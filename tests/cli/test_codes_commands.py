@@ -236,6 +236,29 @@ def test_features_are_read_from_a_file_or_a_folder(
     assert not (tmp_path / "x.wav").exists()
 
 
+def test_other_features_in_a_folder_are_not_taken_for_done(
+    foley_here, tmp_path: Path, silent_clip: Path, parts: dict[str, Path]
+) -> None:
+    (tmp_path / "f").mkdir()
+    common = ("generate", silent_clip, "--system", "specvqgan", "--features", "f", "--resume")
+    sounds = []
+    for seed in (0, 0, 1):
+        rows = np.random.default_rng(seed).random((22, 6)).astype(np.float32)
+        save_arrays(
+            tmp_path / "f/silent.features.npz",
+            {"features": rows},
+            kind="features",
+            meta={"fps": 21.5, "backbone": "resnet50"},
+        )
+        models = _models(parts, "features", "codebook", "vocoder")
+        made = foley_here(*common, *models, "-o", "out/")
+        assert made.exit_code == 0, made.stderr
+        path = tmp_path / "out/silent.wav"
+        sounds.append((path.stat().st_mtime_ns, path.read_bytes()))
+    assert sounds[0] == sounds[1]
+    assert sounds[1][0] != sounds[2][0]
+
+
 def test_our_own_recogniser_looks_for_itself(
     foley_here,
     tmp_path: Path,
