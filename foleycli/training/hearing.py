@@ -119,15 +119,12 @@ class SceneHearing(Hearing):
             power += np.float32(share) * added
         return _masked(_z_score(power), rng)
 
-    def at_gain(
-        self, levels: NDArray[Any], gain_db: float, rng: np.random.Generator | None = None
-    ) -> NDArray[np.float32]:
+    def at_gain(self, levels: NDArray[Any], gain_db: float) -> NDArray[np.float32]:
         """Return what the network takes of a piece made louder or quieter, unclipped.
 
         Of the gain only what the front end's floor swallows is heard; the z-score cancels the rest.
-        Two gains with equal ``rng`` are of one altered view.
         """
-        return self.view(levels.astype(np.float32) + np.float32(gain_db * _NEPERS_PER_DB), rng)
+        return self.view(levels.astype(np.float32) + np.float32(gain_db * _NEPERS_PER_DB))
 
 
 class SegmentHearing(Hearing):

@@ -1,11 +1,10 @@
 """The IC-GAN of Sound2Scene: draws what belongs to a feature (Casanova et al. 2021).
 
 The condition is the feature of a picture, and what the discriminator is shown as real is one of
-its nearest neighbours, so that the generator learns a neighbourhood and not one picture. Three
-departures are off in the paper's preset. Two make pictures of small runs recognisable: a share of
+its nearest neighbours, so that the generator learns a neighbourhood and not one picture. Two
+departures, both off in the paper's preset, make pictures of small runs recognisable: a share of
 the conditions are features of sounds, with a picture that the sound may meet as real; and what is
-drawn should have the feature that it was drawn for. By the third, pictures move away steadily as a
-sound gets quieter.
+drawn should have the feature that it was drawn for.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from torch.nn import functional as F
 from foleycli.models.icgan import ICGANDiscriminator, ICGANGenerator, Standardised
 from foleycli.models.resnet import ResNet
 from foleycli.models.spectral_norm import initialise_orthogonal
-from foleycli.training.contrastive import order_of_levels, unit
+from foleycli.training.contrastive import unit
 from foleycli.training.diff_augment import diff_augment
 from foleycli.training.ema import MovingAverage
 from foleycli.training.losses import discriminator_hinge, generator_hinge
 from foleycli.training.picture_encoder import as_seen, picture_features
 from foleycli.training.pictures import squeeze
 from foleycli.training.replicas import sum_gradients
-from foleycli.training.shares import Share, shares
-from foleycli.training.sound2scene_recipe import LEVEL_MARGIN, Sound2SceneRecipe
+from foleycli.training.shares import shares
+from foleycli.training.sound2scene_recipe import Sound2SceneRecipe
 from foleycli.training.sound_pictures import Draw, SoundPictures
 from foleycli.training.stages import Stage, named_tensors
 
@@ -45,8 +44,6 @@ class GANStage(Stage):
         The frozen picture encoder.
     heard : (copies, sounds, D) float32
         Unit features of every sound; no copies where sounds are not to be conditions.
-    ladder : (levels, sounds, D) float32
-        Unit features of every sound from loud to quiet; no levels where they are not put in order.
     """
 
     kept = ("generator", "discriminator", "average.network", "g_optimizer", "d_optimizer")
@@ -58,12 +55,11 @@ class GANStage(Stage):
         pairs: SoundPictures,
         trunk: ResNet,
         heard: Tensor,
-        ladder: Tensor,
         seed: int,
         device: str = "cpu",
     ) -> None:
         self.recipe, self.options, self.seed, self.device = recipe, recipe.gan, seed, device
-        self.trunk, self.heard, self.ladder = trunk, heard, ladder
+        self.trunk, self.heard = trunk, heard
         met = np.flatnonzero(pairs.picture_group >= 0)
         seen, pixels = pairs.pictures[met], recipe.image_pixels
         sides = (seen, seen[:, :, ::-1])  # as it is, and mirrored
@@ -73,7 +69,6 @@ class GANStage(Stage):
         self._place = np.full(len(pairs.pictures), -1)
         self._place[met] = np.arange(len(met))
         self._draw, self._share = Draw(pairs), shares(self.options.batch)[0]
-        self._levelled = shares(self.options.levelled)[0] if self.options.levelled else None
         self.generator = _prepared(ICGANGenerator(recipe.generator), seed + 2, device)
         self.discriminator = _prepared(ICGANDiscriminator(recipe.discriminator), seed + 3, device)
         self.scale = Standardised(recipe.generator.features)
@@ -146,26 +141,10 @@ class GANStage(Stage):
             distance = (1 - F.cosine_similarity(self.scale(made), self.scale(condition))).mean()
         self.g_optimizer.zero_grad(set_to_none=True)
         self._share.weigh(adversarial + self.options.consistency * distance).backward()
-        if self._levelled:
-            self._levelled.weigh(self._order(step, self._levelled)).backward()
         sum_gradients(self.generator.parameters())
         self.g_optimizer.step()
         self.discriminator.requires_grad_(True)
         return float(adversarial.detach()), float(distance.detach())
-
-    def _order(self, step: int, share: Share) -> Tensor:
-        """Return how far pictures of falling levels, of equal noise, are from being in order."""
-        rng, levels = self.rng(step, 7), len(self.ladder)
-        sounds, _, _ = self._draw.batch(share.batch, rng)
-        order = rng.permuted(np.tile(np.arange(levels), (share.batch, 1)), axis=1)
-        chosen = np.sort(order[:, :3])[share.rows].T
-        z_width = self.recipe.generator.z_width
-        z = torch.randn(share.batch, z_width, generator=self.torch_rng(step, 8))[share.rows]
-        heard = self.ladder[torch.from_numpy(chosen), torch.from_numpy(sounds[share.rows])]
-        self.generator.eval()  # as a user's sweeps are drawn
-        drawn = self.generator(z.repeat(3, 1).to(self.device), heard.flatten(0, 1).to(self.device))
-        seen = unit(self.trunk.embed(as_seen(drawn, self.recipe.image_pixels)))
-        return order_of_levels(*seen.chunk(3), margin=LEVEL_MARGIN)
 
     def _looked_at(self, pictures: Tensor, step: int) -> Tensor:
         """Show pictures to the encoder through a random smaller size, from half up.

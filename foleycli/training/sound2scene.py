@@ -7,7 +7,7 @@ that a resumed run equals an uninterrupted one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -30,12 +30,7 @@ from foleycli.training.picture_encoder import EncoderStage, frozen_encoder, pict
 from foleycli.training.picture_gan import GANStage
 from foleycli.training.replicas import sum_gradients
 from foleycli.training.shares import Share, shares
-from foleycli.training.sound2scene_recipe import (
-    LEVEL_MARGIN,
-    STAGES,
-    Sound2SceneRecipe,
-    SoundRecipe,
-)
+from foleycli.training.sound2scene_recipe import STAGES, Sound2SceneRecipe, SoundRecipe
 from foleycli.training.sound_pictures import Draw, SoundPictures
 from foleycli.training.stages import Results, Stage, named_tensors, part
 
@@ -46,7 +41,7 @@ View = Callable[[NDArray[Any]], NDArray[np.float32]]
 _BATCH = 32
 _LOUDEST_DB = (-18.0, 12.0)  # of three levels, the first
 _FALL_DB = (3.0, 12.0)  # from one to the next
-_LADDER_DB = tuple(range(12, -36, -6))  # levels at which pictures are put in order
+_LEVEL_MARGIN = 0.03  # of distances between unit features
 
 
 class SoundStage(Stage):
@@ -103,19 +98,16 @@ class SoundStage(Stage):
         sounds, _, _ = self._draw.batch(share.batch, rng)
         falls = np.cumsum([rng.uniform(*_FALL_DB, share.batch) for _ in range(2)], axis=0)
         gains = rng.uniform(*_LOUDEST_DB, share.batch) - [np.zeros(share.batch), *falls]
-        seeds = rng.integers(2**62, size=share.batch)  # alter a sound alike at all its levels
         views = np.stack(
             [
-                SCENE.at_gain(self.pairs.sounds[i], gain, np.random.default_rng(seed))
+                SCENE.at_gain(self.pairs.sounds[i], gain)
                 for level in gains
-                for i, gain, seed in zip(
-                    *(part[share.rows] for part in (sounds, level, seeds)), strict=True
-                )
+                for i, gain in zip(sounds[share.rows], level[share.rows], strict=True)
             ]
         )
         self.network.eval()  # sweeps are heard in evaluation, by running statistics
         heard = unit(self.network(torch.from_numpy(views)[:, None].to(self.device)))
-        loss = order_of_levels(*heard.chunk(3), margin=LEVEL_MARGIN)
+        loss = order_of_levels(*heard.chunk(3), margin=_LEVEL_MARGIN)
         share.weigh(loss).backward()
         return share.mean({"order": float(loss.detach())})
 
@@ -169,7 +161,7 @@ def sound_features(
 
 
 def _at_any_gain(levels: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float32]:
-    return SCENE.at_gain(levels, rng.uniform(_LOUDEST_DB[0] - _FALL_DB[1], _LOUDEST_DB[1]), rng)
+    return SCENE.at_gain(levels, rng.uniform(_LOUDEST_DB[0] - _FALL_DB[1], _LOUDEST_DB[1]))
 
 
 class Sound2SceneCourse:
@@ -216,8 +208,7 @@ class Sound2SceneCourse:
                 trunk, self.pairs.pictures, recipe.image_pixels, self.device
             )
             return SoundStage(recipe.sound, recipe.audio, self.pairs, features, *common)
-        heard, ladder = self._heard(results), self._ladder(results)
-        return GANStage(recipe, self.pairs, trunk, heard, ladder, *common)
+        return GANStage(recipe, self.pairs, trunk, self._heard(results), *common)
 
     def _trunk(self, results: Results) -> ResNet:
         return frozen_encoder(self.recipe.image, part(results["picture"], "image"), self.device)
@@ -227,23 +218,13 @@ class Sound2SceneCourse:
 
         Returns (1 + copies, sounds, D) unit features, or half as many copies more.
         """
-        views: list[View] = []
-        if self.recipe.gan.heard:
-            copies = self.recipe.gan.copies
-            rngs = [np.random.default_rng([self.seed, 0, k]) for k in range(copies + copies // 2)]
-            views = [SCENE.view, *(partial(SCENE.view, rng=rng) for rng in rngs[:copies])]
-            if self.recipe.sound.levelled:
-                views += [partial(_at_any_gain, rng=rng) for rng in rngs[copies:]]
-        return self._described(results, views)
-
-    def _ladder(self, results: Results) -> Tensor:
-        """Describe the sounds from loud to quiet, where levels count: (levels, sounds, D)."""
-        gains = _LADDER_DB if self.recipe.gan.levelled else ()
-        return self._described(results, [partial(SCENE.at_gain, gain_db=gain) for gain in gains])
-
-    def _described(self, results: Results, views: Sequence[View]) -> Tensor:
-        if not views:
+        if not self.recipe.gan.heard:
             return torch.zeros(0, len(self.pairs.sounds), self.recipe.audio.features)
+        copies = self.recipe.gan.copies
+        rngs = [np.random.default_rng([self.seed, 0, copy]) for copy in range(copies + copies // 2)]
+        views: list[View] = [SCENE.view, *(partial(SCENE.view, rng=rng) for rng in rngs[:copies])]
+        if self.recipe.sound.levelled:
+            views += [partial(_at_any_gain, rng=rng) for rng in rngs[copies:]]
         network = SceneAudioEncoder(self.recipe.audio)
         network.load_state_dict(part(results["sound"], "audio"))
         network.to(device=self.device, memory_format=fastest_layout(network.config.width))  # type: ignore[call-overload]

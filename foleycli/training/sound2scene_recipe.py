@@ -16,7 +16,6 @@ from foleycli.models.swav_resnet50 import SWAV_RESNET50
 from foleycli.training.picture_encoder import EncoderRecipe
 
 STAGES = ("picture", "sound", "gan")
-LEVEL_MARGIN = 0.03  # of distances between unit features of a sound at three levels
 
 
 @dataclass(frozen=True)
@@ -67,9 +66,6 @@ class GANRecipe:
     consistency
         Weight of one less the cosine between the condition and the feature of what was drawn for
         it, both standardised; 0 as published.
-    levelled
-        Sounds of a step that are also drawn at three levels, and their pictures kept in order as
-        in :class:`SoundRecipe`; 0 as published.
     augment
         Whether what the discriminator sees is altered (DiffAugment).
     """
@@ -83,7 +79,6 @@ class GANRecipe:
     heard: float = 0.0
     copies: int = 4
     consistency: float = 0.0
-    levelled: int = 0
     augment: bool = True
 
 
@@ -167,9 +162,7 @@ PRESETS = {
         ),
         EncoderRecipe(4, batch=8, views=1),
         SoundRecipe(4, batch=8, levelled=2),
-        GANRecipe(
-            4, batch=8, average=0.9, neighbours=3, heard=0.5, copies=1, consistency=1.0, levelled=2
-        ),
+        GANRecipe(4, batch=8, average=0.9, neighbours=3, heard=0.5, copies=1, consistency=1.0),
     ),
     "mini": Sound2SceneRecipe(
         ResNetConfig("basic", (1, 1, 1, 1), 32, stem_pool=False, classes=0),
@@ -187,7 +180,7 @@ PRESETS = {
         ),
         EncoderRecipe(2000),
         SoundRecipe(1500, temperature=0.2, pull=0.5, levelled=8),
-        GANRecipe(8000, heard=0.5, consistency=4.0, levelled=8),
+        GANRecipe(8000, heard=0.5, consistency=4.0),
     ),
     # Sound2Scene's section 4.1 and IC-GAN's configuration; epochs turned into steps for VGGSound's
     # 50 classes. The picture encoder is SwAV's, which must be given.

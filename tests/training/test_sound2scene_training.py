@@ -215,23 +215,6 @@ def test_levels_are_put_in_order_where_asked(levelled: int) -> None:
     assert not levelled or np.mean([s["order"] for s in scores[-5:]]) < scores[0]["order"]
 
 
-def test_pictures_of_falling_levels_are_drawn_as_a_user_gets_them_and_put_in_order() -> None:
-    course = _course(recipe=_recipe(gan=replace(preset("smoke").gan, levelled=8)))
-    stage = course.stage("gan", _until(course, "gan"))
-    assert stage.ladder.shape == (8, 18, 32)
-    norms = {name: b.clone() for name, b in stage.generator.named_buffers()}
-    before = stage._order(0, stage._levelled)
-    for _ in range(20):
-        stage.g_optimizer.zero_grad()
-        stage._order(0, stage._levelled).backward()
-        stage.g_optimizer.step()
-    assert stage._order(0, stage._levelled) < before
-    assert all(torch.equal(norms[name], b) for name, b in stage.generator.named_buffers())
-    assert all(p.grad is None for p in stage.trunk.parameters())
-    alike = [course.stage("gan", _until(course, "gan")).train_step(0) for _ in range(2)]
-    assert alike[0] == alike[1]
-
-
 def test_each_step_of_the_gan_moves_its_own_network() -> None:
     course = _course()
     stage = course.stage("gan", _until(course, "gan"))
