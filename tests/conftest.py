@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,11 @@ settings.register_profile("foley", deadline=None, derandomize=True)  # same exam
 settings.load_profile("foley")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+# The shell that started this in the background has Ctrl-C ignored, and so would what tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
