@@ -37,7 +37,7 @@ PAGE_FILES = ("survey.css", "dom.js", "record.js", "stage.js", "questions.js", "
 PACK_FILES = frozenset(
     {INDEX_FILE, *PAGE_FILES, STUDY_FILE, PLANS_FILE, MEDIA_FILE, MEDIA_FOLDER, "README.txt"}
 )
-CHECK_BURSTS = 4
+CHECK_BURSTS = 6
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,11 @@ function paragraphs(text) {
     .map((part) => make("p", { textContent: part.trim() }));
 }
 
+// Equal columns in as few rows as hold them, `most` a row at most.
+function columns(count, most) {
+  return Math.ceil(count / Math.ceil(count / most));
+}
+
 function button(text, act, className = "") {
   const made = make("button", { type: "button", textContent: text, className });
   made.addEventListener("click", act);

@@ -51,7 +51,8 @@ class Questions {
     const several = this.form.method === "pick-all";
     const options = this.trial.media.map((name, place) => ({ value: name, label: letter(place) }));
     if (question.none_label) options.push({ value: "", label: question.none_label });
-    const row = make("div", { className: "choices" });
+    const row = make("div", { className: "choices even" });
+    row.style.setProperty("--columns", columns(this.trial.media.length, MOST_COLUMNS));
     const inputs = options.map(({ value, label }) => {
       const input = make("input", { type: several ? "checkbox" : "radio", value, name: question.id });
       const chosen = this.drafted[question.id];
@@ -81,6 +82,13 @@ class Questions {
     const input = this.form.question.length === 1 && this.inputs
       && this.inputs.find((one) => one.value === name);
     if (input && !input.matches(":disabled")) input.click();
+  }
+
+  // The media that are chosen, where there is but one question.
+  get chosen() {
+    const [question] = this.form.question;
+    const one = !this.rated && this.form.question.length === 1;
+    return one ? this.drafted[question.id] ?? [] : [];
   }
 
   unlock(stage) {

@@ -22,10 +22,12 @@ class Record {
     this.collectUrl = body.dataset.collect || data.page.collect;
     const named = PARTICIPANT.map((name) => query.get(name)).find(Boolean) || "";
     this.participant = named.slice(0, MOST_TEXT);
+    this.turnKey = ["foley-survey", data.study.study, "turn"].join("/");
     this.key = ["foley-survey", data.study.study, query.get("plan") || "", this.participant].join("/");
     this.resumed = false;
     this.stored = true;
     this.sending = Promise.resolve(true);
+    this.turn = this.loadTurn();
     this.state = this.load() || this.fresh();
   }
 
@@ -76,6 +78,25 @@ class Record {
     }
   }
 
+  // Whose turn it is on this device, so that its participants share the plans out evenly.
+  loadTurn() {
+    try {
+      const found = JSON.parse(localStorage.getItem(this.turnKey));
+      return this.data.plans.plans[found] ? found : null;
+    } catch {
+      return null;
+    }
+  }
+
+  takeTurn(plan) {
+    this.turn = plan % this.data.plans.plans.length;
+    try {
+      localStorage.setItem(this.turnKey, JSON.stringify(this.turn));
+    } catch {
+      // it is known until the page is closed
+    }
+  }
+
   forget() {
     try {
       localStorage.removeItem(this.key);
@@ -107,9 +128,12 @@ class Record {
         return;
       }
     }
-    this.state.plan = this.participant
-      ? hashed(this.participant) % count
-      : crypto.getRandomValues(new Uint32Array(1))[0] % count;
+    if (this.participant) {
+      this.state.plan = hashed(this.participant) % count;
+      return;
+    }
+    if (this.turn === null) this.takeTurn(crypto.getRandomValues(new Uint32Array(1))[0]);
+    this.state.plan = this.turn;
   }
 
   hasPlan() {
@@ -168,6 +192,7 @@ class Record {
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
     this.state.downloaded = true;
     this.save();
+    return link.download;
   }
 
   // The study's own server keeps every page as it is answered; other collectors get the whole.

@@ -2,6 +2,8 @@
 "use strict";
 
 const SLOW_MS = 15000;
+const MOST_COLUMNS = 6;
+const MOST_NARROW = 3; // on a phone
 const loading = new Map(); // media that load while the page before is being answered
 
 function element(kind, file) {
@@ -34,8 +36,8 @@ function letter(place) {
 
 // One thing that sounds.
 class Player {
-  constructor(stage, name, label, media) {
-    Object.assign(this, { stage, name, label });
+  constructor(stage, name, label, ask, media) {
+    Object.assign(this, { stage, name, label, ask });
     this.element = loading.get(name) || element(media.kind, media.file);
     loading.delete(name);
     this.element.tabIndex = -1;
@@ -159,6 +161,7 @@ class Stage {
     this.onHeard = calls.heard;
     this.onSkip = calls.skip;
     this.players = [];
+    this.figures = new Map();
     this.promptName = trial.prompt;
     this.root = make("section", { className: "stage" });
     this.screen = make("div", { className: "screen" });
@@ -167,17 +170,25 @@ class Stage {
     this.alert.setAttribute("role", "alert");
     const named = trial.media.map((name, place) => ({
       name,
-      label: trial.media.length > 1 ? letter(place) : words.clip,
+      ...(trial.media.length > 1
+        ? { label: letter(place), ask: fill(words.hint_not_played, { label: letter(place) }) }
+        : { label: words.clip, ask: words.hint_clip_not_played }),
     }));
     const sounds = named.filter(({ name }) => media[name].kind !== "picture");
     if (trial.prompt) {
-      const label = media[trial.prompt].kind === "sound" ? words.sound : words.original;
-      sounds.unshift({ name: trial.prompt, label });
+      const [label, ask] = media[trial.prompt].kind === "sound"
+        ? [words.sound, words.hint_sound_not_played]
+        : [words.original, words.hint_original_not_played];
+      sounds.unshift({ name: trial.prompt, label, ask });
     }
     this.several = sounds.length > 1 || Boolean(trial.prompt);
-    for (const { name, label } of sounds) {
-      this.players.push(new Player(this, name, label, media[name]));
+    for (const { name, label, ask } of sounds) {
+      this.players.push(new Player(this, name, label, ask, media[name]));
     }
+    const alike = sounds.length - (trial.prompt ? 1 : 0) || 1;
+    this.buttons.classList.toggle("prompted", Boolean(trial.prompt));
+    this.buttons.style.setProperty("--columns", columns(alike, MOST_COLUMNS));
+    this.buttons.style.setProperty("--narrow", columns(alike, MOST_NARROW));
     for (const player of this.players) {
       if (player.element.tagName === "VIDEO") this.screen.append(player.element);
       this.buttons.append(player.button);
@@ -193,8 +204,7 @@ class Stage {
 
   gallery(media) {
     const grid = make("div", { className: "gallery" });
-    const count = this.pictures.length;
-    grid.style.setProperty("--columns", count === 4 ? 2 : Math.min(count, 3));
+    grid.style.setProperty("--columns", columns(this.pictures.length, 3));
     for (const { name, label } of this.pictures) {
       const image = loading.get(name) || new Image();
       loading.delete(name);
@@ -211,9 +221,16 @@ class Stage {
       else if (image.complete) image.src = media[name].file;
       const figure = make("figure", {}, image, make("figcaption", { textContent: label }));
       figure.addEventListener("click", () => this.onPicture && this.onPicture(name));
+      this.figures.set(name, figure);
       grid.append(figure);
     }
     return grid;
+  }
+
+  mark(chosen) {
+    for (const [name, figure] of this.figures) {
+      figure.classList.toggle("chosen", chosen.includes(name));
+    }
   }
 
   activate(chosen, stopOthers = true) {

@@ -11,6 +11,14 @@ function say(text) {
   saying.textContent = text;
 }
 
+// Says what is still to be done, and leads there. Only where that is too far from the button that
+// was pressed does the message lie over what is between.
+function ask(text, target) {
+  say(text);
+  scrollTo(0, document.documentElement.scrollHeight);
+  target.focus();
+}
+
 // Every page begins with its heading, which is where the keyboard is then.
 function show(heading, ...children) {
   const title = make("h1", { textContent: heading, tabIndex: -1 });
@@ -42,8 +50,7 @@ function consent() {
   const tick = make("input", { type: "checkbox", id: "agree" });
   const start = button(words.start, async () => {
     if (!tick.checked) {
-      say(words.consent_missing);
-      tick.focus();
+      ask(words.consent_missing, tick);
       return;
     }
     start.disabled = true;
@@ -58,8 +65,9 @@ function consent() {
     make("div", { className: "row" }, start));
 }
 
-function radios(name, options) {
-  const row = make("div", { className: "choices" });
+function radios(name, options, className = "choices") {
+  const row = make("div", { className });
+  row.style.setProperty("--columns", options.length);
   for (const [value, label] of options) {
     row.append(make("label", { className: "choice" },
       make("input", { type: "radio", name, value }), make("span", { textContent: label })));
@@ -67,37 +75,80 @@ function radios(name, options) {
   return row;
 }
 
+// How many bursts of the test sound are played: drawn anew for each session and attempt.
+function drawnBursts() {
+  const { bursts } = data.page.check;
+  const fewest = Math.ceil(bursts / 2);
+  const { session, checks } = record.state;
+  return fewest + hashed(`${session} ${checks}`) % (bursts - fewest + 1);
+}
+
+// The time in a gap between two bursts. The sound begins and ends with a gap, so that k/n of it
+// lies late in the gap after burst k of n; a little earlier, as browsers tell the time late.
+function endOfBurst(k, sound) {
+  const { bursts } = data.page.check;
+  return k < bursts ? sound.duration * k / bursts - 0.1 : sound.duration;
+}
+
 function check() {
   const { file, bursts } = data.page.check;
   const sound = element("sound", file);
+  let end = Infinity;
+  let played = false;
   const play = button(words.check_play, () => {
-    sound.currentTime = 0;
-    sound.play().catch(() => say(fill(words.not_loaded, { label: words.sound })));
+    if (sound.error) sound.load();
+    else sound.currentTime = 0;
+    end = Infinity;
+    played = false;
+    sound.play().catch((error) => {
+      if (error.name !== "AbortError") say(fill(words.not_loaded, { label: words.sound }));
+    });
   }, "play");
-  sound.addEventListener("playing", () => play.classList.add("playing"));
-  sound.addEventListener("ended", () => {
-    play.classList.remove("playing");
+  const follow = () => {
+    play.style.setProperty("--done", `${Math.min(100, 100 * sound.currentTime / end)}%`);
+    if (!sound.ended && (sound.paused || sound.currentTime < end)) return;
+    sound.pause();
+    played = true;
+    play.classList.add("heard");
     play.textContent = words.check_again;
+    say("");
+  };
+  const watch = () => {
+    follow();
+    if (!sound.paused) requestAnimationFrame(watch);
+  };
+  sound.addEventListener("playing", () => {
+    end = endOfBurst(drawnBursts(), sound);
+    play.classList.add("playing");
+    watch();
   });
+  for (const event of ["timeupdate", "ended"]) sound.addEventListener(event, follow);
+  sound.addEventListener("pause", () => play.classList.remove("playing"));
   const device = make("fieldset", {}, make("legend", { textContent: words.check_device }),
     radios("device", [["headphones", words.check_headphones],
       ["loudspeakers", words.check_loudspeakers], ["built-in", words.check_built_in]]));
   const count = make("fieldset", {}, make("legend", { textContent: words.check_question }),
-    radios("bursts", Array.from({ length: 6 }, (_, k) => [k + 1, k + 1])));
+    radios("bursts", Array.from({ length: bursts }, (_, k) => [k + 1, k + 1]), "choices even"));
+  for (const questions of [device, count]) questions.addEventListener("change", () => say(""));
   const chosen = (name) => page.querySelector(`input[name=${name}]:checked`);
   const next = button(words.next, () => {
-    if (!chosen("device") || !chosen("bursts")) {
-      say(words.check_missing);
-      page.querySelector(`input[name=${chosen("device") ? "bursts" : "device"}]`).focus();
+    if (!played) {
+      ask(words.check_not_played, play);
       return;
     }
+    if (!chosen("device") || !chosen("bursts")) {
+      const name = chosen("device") ? "bursts" : "device";
+      ask(words.check_missing, page.querySelector(`input[name=${name}]`));
+      return;
+    }
+    const right = Number(chosen("bursts").value) === drawnBursts();
     record.state.checks += 1;
     record.state.device = chosen("device").value;
     record.save();
-    if (Number(chosen("bursts").value) !== bursts) {
+    if (!right) {
       chosen("bursts").checked = false;
-      say(words.check_wrong);
-      play.focus();
+      played = false;
+      ask(words.check_wrong, play);
       return;
     }
     sound.pause();
@@ -120,6 +171,7 @@ function trialPage(trial, heading, before, finished, skipped) {
   const hint = make("p", { className: "hint" });
   const update = () => {
     questions.unlock(stage);
+    stage.mark(questions.chosen);
     const alone = questions.rated && trial.media.length > 1;
     hint.textContent = questions.locked ? (alone ? words.hint_play : words.hint_play_all) : "";
     next.classList.toggle("waiting", Boolean(stage.missing || questions.missing));
@@ -143,11 +195,9 @@ function trialPage(trial, heading, before, finished, skipped) {
     const unheard = stage.missing;
     const unanswered = unheard ? null : questions.missing;
     if (unheard) {
-      say(fill(words.hint_not_played, { label: unheard.label }));
-      unheard.button.focus();
+      ask(unheard.ask, unheard.button);
     } else if (unanswered) {
-      say(words.hint_missing);
-      unanswered.focus();
+      ask(words.hint_missing, unanswered);
     } else if (!questions.locked) {
       const plays = Object.fromEntries(trial.media.map((name) => [name, draft.plays[name]]));
       stage.close();
@@ -233,11 +283,18 @@ function done() {
   const { state } = record;
   const told = make("div", { className: "outcome" });
   const rewards = make("div");
+  const kept = make("p", { className: "good kept" });
+  kept.setAttribute("role", "status");
+  const download = (form) => {
+    kept.textContent = fill(words.downloaded, { file: record.download(form) });
+    kept.scrollIntoView({ block: "nearest" });
+  };
   const files = make("div", { className: "row" },
-    button(words.download_json, () => record.download("json"), record.collectUrl ? "quiet" : ""),
-    button(words.download_csv, () => record.download("csv"), "quiet"));
+    button(words.download_json, () => download("json"), record.collectUrl ? "quiet" : ""),
+    button(words.download_csv, () => download("csv"), "quiet"));
   const again = button(words.next_person, () => {
     if (state.sent || state.downloaded || confirm(words.next_person_sure)) {
+      record.takeTurn(state.plan + 1);
       record.forget();
       go("consent");
     }
@@ -263,7 +320,7 @@ function done() {
         make("div", { className: "row" }, button(words.send_again, send)));
     }
   };
-  show(words.thanks_heading, ...paragraphs(form.thanks), told, rewards, files,
+  show(words.thanks_heading, ...paragraphs(form.thanks), told, rewards, files, kept,
     ...(record.participant ? [] : [make("div", { className: "row end" }, again)]));
   if (record.collectUrl && !state.sent) {
     send();

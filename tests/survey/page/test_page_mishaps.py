@@ -65,15 +65,17 @@ def test_what_was_answered_is_on_the_server_before_the_end(
     assert list(session.trials) == [study.plans[0].trials[0].id]
 
 
-def test_start_over_is_another_session(short: Build, sit: Any) -> None:
+def test_start_over_is_another_session_of_the_same_plan(short: Build, sit: Any) -> None:
     rater = sit(short())
     rater.agree()
-    first = rater.page.evaluate("record.state.session")
+    first, plan = rater.page.evaluate("[record.state.session, record.state.plan]")
     rater.page.reload()
     rater.heading("Sound check")
     rater.press("Start over")
     rater.heading("Before you begin")
     assert rater.page.evaluate("record.state.session") != first
+    rater.agree()
+    assert rater.page.evaluate("record.state.plan") == plan
     assert rater.wrong == ["dialog"]
 
 
@@ -161,5 +163,8 @@ def test_a_browser_that_keeps_nothing_is_told_so(
     rater.begin()
     rater.pages()
     rater.finish()
-    _, (session,) = read_back(pack, rater.download("JSON", tmp_path))
+    study, (session,) = read_back(pack, rater.download("JSON", tmp_path))
     assert len(session.trials) == 3
+    rater.press("Next participant")
+    rater.agree()
+    assert rater.page.evaluate("record.state.plan") == (session.plan + 1) % len(study.plans)

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from foleycli.media.audio import read_audio
 
 pytestmark = pytest.mark.slow
 Build = Callable[..., Path]
@@ -43,8 +46,9 @@ def test_keyboard_alone_will_do(short: Build, sit: Any, read_back: Any, tmp_path
     press("Space")
     to("Play the test sound")
     press("Space")
+    page.get_by_role("button", name="Play the test sound again").wait_for()
     to("1")
-    for _ in range(3):
+    for _ in range(rater.drawn - 1):
         press("ArrowRight")
     to("Next")
     press("Enter")
@@ -124,7 +128,7 @@ def test_nobody_answers_before_the_end_of_a_clip(short: Build, sit: Any) -> None
     page = rater.page
     assert page.locator(".scale input:enabled").count() == 0
     rater.press("Next")
-    assert rater.status == "Please play Clip to its end."
+    assert rater.status == "Please play the clip to its end."
     page.locator(".play").click()
     page.locator(".play.playing").wait_for()
     page.evaluate("document.querySelector('video').currentTime = 0.95")
@@ -141,9 +145,9 @@ def test_nobody_answers_before_the_end_of_a_clip(short: Build, sit: Any) -> None
 
 
 def test_one_clip_plays_at_a_time(short: Build, sit: Any) -> None:
-    rater = sit(short("--method", "pairwise"))
+    rater = sit(short("--method", "match-one"))
     rater.begin()
-    one, two = rater.page.locator(".players button").all()
+    one, two, *_ = rater.page.locator(".players button").all()
     one.click()
     one.and_(rater.page.locator(".playing")).wait_for()
     two.click()
@@ -161,16 +165,79 @@ def test_nobody_takes_part_without_consent_or_sound(short: Build, sit: Any) -> N
     assert rater.status == "Please tick the box to take part."
     rater.heading("Before you begin")
     rater.agree()
+    page = rater.page
+    page.get_by_label("Loudspeakers").check()
+    page.get_by_label(str(rater.drawn), exact=True).check()
     rater.press("Next")
-    assert rater.status == "Please answer both questions."
-    rater.page.get_by_label("Loudspeakers").check()
-    rater.page.get_by_label("3", exact=True).check()
+    assert rater.status == "Please play the test sound to its end first."
+    assert page.evaluate("record.state.checks") == 0
+    rater.listen()
+    assert rater.status == ""
+    page.get_by_label("1", exact=True).check()
     rater.press("Next")
     assert rater.status.startswith("That is not the number.")
-    rater.press("Play the test sound")
-    rater.press("Play the test sound again")
+    page.get_by_label(str(rater.drawn), exact=True).check()
+    rater.press("Next")  # another guess needs another hearing
+    assert rater.status == "Please play the test sound to its end first."
     rater.check()
-    assert rater.page.evaluate("record.state.checks") == 2
+    assert page.evaluate("record.state.checks") == 2
+
+
+def test_as_many_bursts_sound_as_are_drawn(short: Build, sit: Any) -> None:
+    pack = short()
+    rater = sit(pack)
+    rater.agree()
+    of_attempts = rater.page.evaluate(
+        "Array.from({length: 60}, (_, k) => { record.state.checks = k; return drawnBursts(); })"
+    )
+    assert len(set(of_attempts)) >= 3
+    few = min(of_attempts)
+    rater.page.evaluate(f"record.state.checks = {of_attempts.index(few)}; checkSpeed = 0.7")
+    rater.listen()
+    stopped_s = rater.page.evaluate("checkSound.currentTime")
+    sound, rate_hz = read_audio(pack / "media" / "check.m4a")
+    level = np.abs(sound[: len(sound) // 480 * 480]).reshape(-1, 480).max(1)
+    loud = (level > 0.1 * level.max()).astype(int)
+    begin, end = (np.flatnonzero(np.diff(loud) == way) * 480 / rate_hz for way in (1, -1))
+    assert len(begin) == max(of_attempts)
+    assert end[few - 1] < stopped_s < begin[few]
+
+
+def test_what_is_missing_is_said_in_sight(short: Build, sit: Any) -> None:
+    rater = sit(short("--method", "match-one"))
+    page = rater.page
+
+    def refused(name: str, told: str) -> None:
+        """Press a button in three windows: what is then said is seen, and hides nothing."""
+        for width, height in ((320, 640), (360, 640), (900, 900)):
+            page.set_viewport_size({"width": width, "height": height})
+            rater.press(name)
+            assert rater.status == told
+            said = page.locator("#status").bounding_box()
+            focused = page.locator(":focus").bounding_box()
+            pressed = page.get_by_role("button", name=name, exact=True).bounding_box()
+            assert said["y"] >= 0 and said["y"] + said["height"] <= height
+            assert focused["y"] >= 0 and focused["y"] + focused["height"] <= said["y"]
+            assert pressed["y"] + pressed["height"] <= said["y"]
+
+    def even(boxes: str) -> None:
+        for width in (320, 360, 900):
+            page.set_viewport_size({"width": width, "height": 900})
+            widths = [one.bounding_box()["width"] for one in page.locator(boxes).all()]
+            assert len(widths) == 4
+            assert max(widths) - min(widths) < 1
+
+    refused("Start", "Please tick the box to take part.")
+    rater.agree()
+    refused("Next", "Please play the test sound to its end first.")
+    rater.listen()
+    refused("Next", "Please answer both questions.")
+    rater.check()
+    refused("Next", "Please play A to its end.")
+    even(".players button")
+    even(".choice:not(.none)")
+    rater.play()
+    refused("Next", "Please answer every question.")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

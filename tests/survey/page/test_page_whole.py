@@ -77,9 +77,13 @@ def test_pictures_are_chosen_for_a_sound(
         before = rater.page.get_by_role("heading").inner_text()
         rater.page.locator("figure").nth(1).click()  # too early: nothing is chosen
         assert rater.page.locator(".choice input:checked").count() == 0
+        rater.press("Next")
+        assert rater.status == "Please play the sound to its end."
         rater.play()
-        rater.page.locator("figure").nth(1).click()
-        assert rater.page.get_by_label("B", exact=True).is_checked()
+        for picture in "DB":
+            rater.page.locator("figure").nth("ABCD".index(picture)).click()
+            assert rater.page.get_by_label(picture, exact=True).is_checked()
+            assert rater.page.locator("figure.chosen").all_inner_texts() == [picture]
         rater.press("Next")
         rater.page.wait_for_function(
             "before => document.querySelector('h1').textContent !== before", arg=before
@@ -100,13 +104,17 @@ def test_next_participant_begins_anew(
     files = []
     for _ in range(2):
         rater.heading("Before you begin")
+        rater.page.reload()
+        rater.heading("Before you begin")
         rater.begin()
         rater.pages()
         rater.finish()
         files.append(rater.download("JSON", tmp_path))
         rater.press("Next participant")
-    _, sessions = read_back(pack, *files)
+    study, sessions = read_back(pack, *files)
     assert len({session.id for session in sessions}) == 2
+    one, two = (json.loads(file.read_text(encoding="utf-8"))["plan"] for file in files)
+    assert two == (one + 1) % len(study.plans)
     assert rater.wrong == []
 
 
