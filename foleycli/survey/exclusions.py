@@ -3,13 +3,16 @@
 Rules follow what crowd-sourced listening tests use (ITU-T P.808; the post-screening of ITU-R
 BS.1534-3): gold items with a known answer, answers that come faster than a clip plays, the same
 answer to everything, clips that were not played, sittings that were broken off. Nobody is left out
-for disagreeing with others.
+for disagreeing with others, nor for one slip.
+
+The original sound is judged like any other by ``mos``: to leave out who thinks little of it would
+raise its mean. MUSHRA's rule does just that, so its figures say so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import pstdev
 
 from foleycli.survey.questions import Question
@@ -33,12 +36,14 @@ class Rules:
     Attributes
     ----------
     most_failed : float or None
-        Share of gold items failed. A bad item is failed above the middle of the scale, the hidden
-        reference below it; a choice, by choosing anything but the original.
+        Share of gold items failed. A bad item is failed above the middle of the scale; a choice, by
+        choosing anything but the original.
     most_failed_mushra : float or None
         The same with MUSHRA, where a page is failed whose hidden reference is below
         ``least_hidden`` of the scale or below an anchor: 15 % below 90, as BS.1534-3 has it.
     least_hidden : float
+    least_failed : int
+        With fewer gold items failed than these nobody is left out, whatever their share.
     least_ms : float
         A page answered faster is too fast. Give the length of the clips.
     most_fast, most_unplayed : float or None
@@ -55,6 +60,7 @@ class Rules:
     most_failed: float | None = 0.5
     most_failed_mushra: float | None = 0.15
     least_hidden: float = 0.9
+    least_failed: int = 2
     least_ms: float = 1000.0
     most_fast: float | None = 0.1
     most_unplayed: float | None = 0.1
@@ -86,22 +92,27 @@ class Screened:
     unplayed : int
         Pages taken from the sittings that stay.
     golds : mapping
-        Kind of gold to (passed, answered), of all sittings.
+        Kind of gold that is a ground for exclusion to (passed, answered), of all sittings.
+    most_golds : int
+        Such golds in the sitting that answered most of them.
     """
 
     sessions: tuple[Session, ...]
     exclusions: tuple[Exclusion, ...]
     unplayed: int
     golds: Mapping[str, tuple[int, int]]
+    most_golds: int = 0
 
 
 def screen(sessions: Iterable[Session], study: Study, rules: Rules | None = None) -> Screened:
     """Apply every rule to every sitting; with no rules, nobody is left out."""
     kept, out = [], []
-    unplayed = 0
+    unplayed = most_golds = 0
     golds: dict[str, tuple[int, int]] = {}
     for session in sessions:
-        for kind, passed in gold_results(session, study, rules or Rules()):
+        results = list(gold_results(session, study, rules or Rules()))
+        most_golds = max(most_golds, len(results))
+        for kind, passed in results:
             before = golds.get(kind, (0, 0))
             golds[kind] = (before[0] + passed, before[1] + 1)
         if rules is None:
@@ -116,14 +127,15 @@ def screen(sessions: Iterable[Session], study: Study, rules: Rules | None = None
         if not reasons:
             heard = {i: t for i, t in session.trials.items() if not _unplayed(t, rules)}
             unplayed += len(session.trials) - len(heard)
-            kept.append(Session(session.id, session.plan, session.participant, heard))
-    return Screened(tuple(kept), tuple(out), unplayed, dict(sorted(golds.items())))
+            kept.append(replace(session, trials=heard))
+    return Screened(tuple(kept), tuple(out), unplayed, dict(sorted(golds.items())), most_golds)
 
 
 def gold_results(session: Session, study: Study, rules: Rules) -> Iterator[tuple[str, bool]]:
     """Give the kind of each gold item answered, and whether the answer was the known one.
 
-    An item without a question that it has a known answer to gives nothing.
+    An item without a question that it has a known answer to gives nothing, and neither does the
+    hidden reference of ``mos``, which has no right answer.
     """
     for answer in session.trials.values():
         media = [study.media[name] for name in answer.trial.media]
@@ -135,9 +147,8 @@ def gold_results(session: Session, study: Study, rules: Rules) -> Iterator[tuple
         elif study.form.rated:
             for medium in golds:
                 shares = _shares(answer, medium, study.form.questions)
-                if shares:
-                    mean = sum(shares) / len(shares)
-                    yield medium.kind, mean >= 0.5 if medium.kind == HIDDEN else mean <= 0.5
+                if shares and medium.kind != HIDDEN:
+                    yield medium.kind, sum(shares) / len(shares) <= 0.5
         else:
             right = {medium.name for medium in golds if medium.kind == HIDDEN}
             kind = next(medium.kind for medium in golds if medium.kind != HIDDEN)
@@ -168,7 +179,7 @@ def _failed_golds(session: Session, study: Study, rules: Rules) -> str:
     most = rules.most_failed_mushra if mushra else rules.most_failed
     results = [passed for _, passed in gold_results(session, study, rules)]
     failed = results.count(False)
-    if most is None or not results or failed <= most * len(results):
+    if most is None or failed < rules.least_failed or failed <= most * len(results):
         return ""
     return f"failed {failed} of {len(results)} gold items; at most {100 * most:g} % may be"
 

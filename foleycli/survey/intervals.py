@@ -17,6 +17,11 @@ Drawing raters and stimuli and keeping the ratings of both (A. B. Owen, "The pig
 2007) counts the variance of e three times. In simulation, for intervals of 95 %, its percentiles
 held the truth in 99.7 % of surveys where most of the variance is e, and in 91 % with six stimuli,
 where their own spread is hardly known; the interval of this module held it in 93.5 to 96 %.
+
+Fewer raters, or stimuli, than six do not show how they differ: with four stimuli the bootstrap
+alone held the truth in 83 to 86 %. There the interval is at least that of t with as many degrees of
+freedom as they have, which held it in 97 % where their spread is most of the variance, and in more
+where it is not. Of two clips it says next to nothing about all clips of a class.
 """
 
 from __future__ import annotations
@@ -34,6 +39,7 @@ from foleycli.metrics.resampling import Interval, wilson_interval
 Values = NDArray[np.float64]
 _BLOCK = 2**21  # ratings drawn at a time
 _FITS = 5  # rounds in which effects of raters and stimuli are told apart
+_FEW = 6  # raters or stimuli
 _LEAST_VARIANCE = 1e-3  # of the estimate: a draw without variance has no t
 
 
@@ -82,6 +88,9 @@ def two_way_interval(
         ratios.append(drawn.mean(axis=1) / np.sqrt(spread))
     tails = np.array([(1 + level) / 2, (1 - level) / 2])
     high, low = np.quantile(np.concatenate(ratios), tails)
+    if design.fewest < _FEW:
+        least = float(stdtrit(design.fewest - 1, (1 + level) / 2))
+        high, low = max(high, least), min(low, -least)
     error = np.sqrt(variance)
     return Interval(mean, float(mean - high * error), float(mean - low * error), level)
 
@@ -100,6 +109,10 @@ def two_way_share(
     normal quantile (E. L. Korn and B. I. Graubard, "Confidence intervals for proportions with small
     expected number of positive counts estimated from survey data", 1998).
 
+    A choice has the variance p (1 - p): how it is parted among raters, stimuli and the rest is all
+    that is estimated. So few choices that repeat a rater or a stimulus cannot be worth less than
+    they are where each of these chooses as one.
+
     Raises
     ------
     ValueError
@@ -107,12 +120,11 @@ def two_way_share(
     """
     ordered, design = _design(np.asarray(hits, np.float64), raters, stimuli)
     share = float(ordered.mean())
-    groups = (len(design.per_rater), len(design.per_stimulus))
-    fewest = min((n for n in groups if n > 1), default=2)
+    fewest = design.fewest
     if share in (0.0, 1.0):
         return wilson_interval(round(share * fewest), fewest, level)
-    variance = float(design.variances(design.components(ordered[None, :]))[0])
-    worth = min(share * (1 - share) / variance, float(len(ordered))) if variance > 0 else 1.0
+    parts = design.components(ordered[None, :])
+    worth = 1 / float(design.variances(parts / parts.sum())[0])
     square = float(stdtrit(fewest - 1, (1 + level) / 2)) ** 2
     centre = (share + square / (2 * worth)) / (1 + square / worth)
     spread = share * (1 - share) / worth + square / (4 * worth**2)
@@ -129,21 +141,29 @@ class Design:
         Number of each rating's.
     per_rater, per_stimulus : (raters,), (stimuli,) float
         Ratings of each.
+    fewest : int
+        Raters or stimuli, whichever are fewer, but at least two.
     """
 
     def __init__(self, raters: Sequence[str], stimuli: Sequence[str]) -> None:
         """Give raters and stimuli their numbers."""
         self.rater, self.per_rater, self._rater_sums = _groups(raters)
         self.stimulus, self.per_stimulus, self._stimulus_sums = _groups(stimuli)
+        groups = (len(self.per_rater), len(self.per_stimulus))
+        self.fewest = min((n for n in groups if n > 1), default=2)
         count = float(len(self.rater))
         of_rater = (self.per_rater**2).sum() / count
         of_stimulus = (self.per_stimulus**2).sum() / count
+        cells, of_cell = np.unique(
+            np.stack([self.rater, self.stimulus]), axis=1, return_counts=True
+        )
+        in_raters = count - (of_cell**2 / self.per_rater[cells[0]]).sum()
+        in_stimuli = count - (of_cell**2 / self.per_stimulus[cells[1]]).sum()
         # Expected sums of squares within raters, within stimuli and in all, for unit variances.
-        within_raters, within_stimuli = count - len(self.per_rater), count - len(self.per_stimulus)
         self._expected = np.array(
             [
-                [0.0, within_raters, within_raters],
-                [within_stimuli, 0.0, within_stimuli],
+                [0.0, in_raters, count - len(self.per_rater)],
+                [in_stimuli, 0.0, count - len(self.per_stimulus)],
                 [count - of_rater, count - of_stimulus, count - 1],
             ]
         )

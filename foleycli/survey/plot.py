@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from pathlib import Path
 
 from foleycli.evaluation.cells import metric_title
@@ -13,16 +14,12 @@ from foleycli.survey.report import SurveyReport
 
 SUFFIXES = (".png", ".svg", ".pdf")
 # M. Okabe and K. Ito: told apart by colour-blind readers too.
-_COLOURS = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
-    "#555555",
-)  # Okabe-Ito
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
 _MARKS = "osD^vPX"
+_CHARACTERS = 24  # of a name in one line
+_LINES = 3
+_LINE_INCHES = 0.17
+_NAME_INCHES = 2.2
 _METADATA: dict[str, dict[str, str | None]] = {  # no dates, no versions: same figures, same bytes
     ".png": {"Software": "foleycli"},
     ".svg": {"Creator": "foleycli", "Date": None},
@@ -34,7 +31,7 @@ def draw_report(path: str | os.PathLike[str], report: SurveyReport) -> None:
     """Write a picture, its form chosen by the suffix: PNG, SVG or PDF.
 
     Classes stand below each other, all together at the bottom; conditions differ in colour and
-    mark.
+    mark. Names and the legend stand beside the panels, long names in several lines.
 
     Raises
     ------
@@ -48,10 +45,11 @@ def draw_report(path: str | os.PathLike[str], report: SurveyReport) -> None:
 
     systems = (*report.systems, *report.references)
     labels = [*sorted({figure.label for figure in report.figures} - {ALL}), ALL]
-    height = 1.5 + len(labels) * (0.15 + 0.13 * len(systems))
-    figure = matplotlib.figure.Figure(
-        figsize=(4.0 * len(report.metrics) + 1.0, height), layout="constrained"
-    )
+    names = [_name(label) or "all" for label in labels]
+    needs = max(0.13 * len(systems), _LINE_INCHES * max(1 + name.count("\n") for name in names))
+    width = 3.5 * len(report.metrics) + 2 * _NAME_INCHES
+    size = (width, 1.2 + len(labels) * (0.15 + needs))
+    figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
     panels = figure.subplots(1, len(report.metrics), squeeze=False, sharey=True)[0]
     for panel, metric in zip(panels, report.metrics, strict=True):
         for index, system in enumerate(systems):
@@ -77,14 +75,15 @@ def draw_report(path: str | os.PathLike[str], report: SurveyReport) -> None:
                 color=_COLOURS[index % len(_COLOURS)],
                 markersize=4,
                 capsize=2,
-                label=plain(system),
+                label=_name(system),
             )
-        panel.set_xlabel(metric_title(metric))
+        panel.set_xlabel(_name(metric_title(metric), 2 * _CHARACTERS))
         panel.grid(axis="x", alpha=0.3)
         panel.xaxis.label.set_parse_math(False)
-    panels[0].set_yticks(range(len(labels)), [plain(label) or "all" for label in labels])
-    panels[0].invert_yaxis()
-    legend = panels[-1].legend(loc="best", fontsize="small")
+    panels[0].set_yticks(range(len(labels)), names)
+    panels[0].set_ylim(len(labels) - 0.5, -0.5)
+    handles = panels[0].get_legend_handles_labels()
+    legend = figure.legend(*handles, loc="outside right upper", fontsize="small")
     for text in (*panels[0].get_yticklabels(), *legend.get_texts()):
         text.set_parse_math(False)  # a class may be called $x$
     with (
@@ -93,3 +92,11 @@ def draw_report(path: str | os.PathLike[str], report: SurveyReport) -> None:
     ):
         form = suffix.removeprefix(".")
         figure.savefig(temporary, dpi=150, format=form, metadata=_METADATA[suffix])
+
+
+def _name(words: str, characters: int = _CHARACTERS) -> str:
+    """Break a name of any length into a few short lines."""
+    lines = textwrap.wrap(plain(words), characters)
+    if len(lines) > _LINES:
+        lines = [*lines[: _LINES - 1], f"{lines[_LINES - 1][: characters - 3]}..."]
+    return "\n".join(lines)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from foleycli.evaluation import tables
-from foleycli.evaluation.cells import figure_cells, number
+from foleycli.evaluation.cells import number
 from foleycli.evaluation.published_figures import Column, PublishedTable
 from foleycli.evaluation.records import csv_text, plain_value
 from foleycli.evaluation.report import ALL, Figure
 from foleycli.evaluation.tables import MISSING, Cell, Row, Table
+from foleycli.survey.exclusions import told
 from foleycli.survey.questions import Form
 from foleycli.survey.report import SurveyReport
+from foleycli.survey.report_tables import (
+    closing_latex,
+    closing_markdown,
+    closing_text,
+    figure_row,
+)
 
 AVERAGE = "Average"
 PUBLISHED = "FoleyGAN (published)"
@@ -74,21 +81,24 @@ def check_table(name: str, form: Form) -> PublishedTable:
     return TABLES[name]
 
 
-def published_table(report: SurveyReport, name: str) -> Table:
-    """Put a study beside a paper: a row a class, and all classes together at the end."""
+def published_table(
+    report: SurveyReport, name: str, columns: Sequence[Column] | None = None
+) -> Table:
+    """Put a study beside a paper: a row a class, and all classes together at the end.
+
+    Parameters
+    ----------
+    columns : sequence of Column, optional
+        Questions to show; all, if not given.
+    """
     published = TABLES[name]
+    columns = columns or published.columns
     measured = (*report.systems, *report.references)
-    headings = [
-        f"{column.heading}, {row}" for column in published.columns for row in (*measured, PUBLISHED)
-    ]
+    headings = [f"{column.heading}, {row}" for column in columns for row in (*measured, PUBLISHED)]
     rows = [
         Row(
             _title(label),
-            tuple(
-                cell
-                for column in published.columns
-                for cell in _cells(report, published, column, label)
-            ),
+            tuple(cell for column in columns for cell in _cells(report, published, column, label)),
         )
         for label in _labels(report, published)
     ]
@@ -99,25 +109,36 @@ def published_table(report: SurveyReport, name: str) -> Table:
 
 
 def as_text(report: SurveyReport, name: str, width: int | None = None) -> str:
-    """Lay the table out in aligned columns."""
-    title = tables.prose(TABLES[name].citation, width)
-    return f"{title}\n\n{tables.text(published_table(report, name), width)}\n"
+    """Lay the table out in aligned columns, a question below another."""
+    whole = published_table(report, name)
+    parts = [tables.prose(TABLES[name].citation, width)]
+    for column in TABLES[name].columns:
+        one = published_table(report, name, [column])
+        parts.append(tables.text(replace(one, notes=()), width))
+    parts.append("\n".join(tables.prose(note, width) for note in whole.notes))
+    return "\n\n".join([*parts, closing_text(report, width)]) + "\n"
 
 
 def as_markdown(report: SurveyReport, name: str) -> str:
     """Write the table in Markdown."""
     title = tables.markdown_text(TABLES[name].citation)
-    return f"{title}\n\n{tables.markdown(published_table(report, name))}\n"
+    table = tables.markdown(published_table(report, name))
+    return f"{title}\n\n{table}\n\n{closing_markdown(report)}\n"
 
 
 def as_latex(report: SurveyReport, name: str) -> str:
     """Write the table in LaTeX (booktabs)."""
-    return f"% {TABLES[name].citation}\n{tables.latex(published_table(report, name))}\n"
+    table = tables.latex(published_table(report, name))
+    return f"% {TABLES[name].citation}\n{table}\n\n{closing_latex(report)}\n"
 
 
 def as_csv(report: SurveyReport, name: str) -> str:
-    """Write a figure a line, with all its digits."""
-    return csv_text(CSV_COLUMNS, _records(report, name))
+    """Write a figure a line, with all its digits; below them, who was left out."""
+    out = [
+        {"table": name, "source": "left out", "note": told(exclusion)}
+        for exclusion in report.exclusions
+    ]
+    return csv_text(CSV_COLUMNS, [*_records(report, name), *out])
 
 
 def as_dict(report: SurveyReport, name: str) -> dict[str, Any]:
@@ -160,8 +181,7 @@ def _cells(
 ) -> Iterator[Cell]:
     *measured, printed = (f for _, _, f in _line(report, published, column, label))
     shown = replace(report.metric(column.metric), digits=column.digits)
-    for cell in figure_cells(measured, shown, len(report.systems)):
-        yield cell if cell.value else MISSING
+    yield from figure_row(report, shown, (*report.systems, *report.references), measured)
     value = printed.value if printed else None
     yield MISSING if value is None else Cell(number(value, column.digits))
 

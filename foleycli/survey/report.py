@@ -22,6 +22,7 @@ from foleycli.survey.choices import (
 )
 from foleycli.survey.exclusions import Exclusion, Rules, screen
 from foleycli.survey.intervals import two_way_interval, two_way_share
+from foleycli.survey.left_out import refused_by_place, why_nothing_is_left
 from foleycli.survey.observations import (
     Rating,
     choices_of,
@@ -35,6 +36,7 @@ from foleycli.survey.study import Study
 from foleycli.survey.tests_of_difference import Tested, compare_conditions
 
 GROUP = "survey"
+NOTES_APART = "; "
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,15 @@ class Agreement:
     alpha: Interval | None
 
 
+@dataclass(frozen=True)
+class Comment:
+    """What the rater of one session wrote, and whether the session counts."""
+
+    session: str
+    kept: bool
+    text: str
+
+
 @dataclass
 class SurveyReport(Report):
     """All of one study.
@@ -82,6 +93,7 @@ class SurveyReport(Report):
     exclusions : tuple of Exclusion
     golds : mapping
         Kind to (passed, answered).
+    comments : tuple of Comment
     """
 
     metrics: tuple[Metric, ...] = ()
@@ -91,6 +103,7 @@ class SurveyReport(Report):
     agreement: tuple[Agreement, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
     golds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    comments: tuple[Comment, ...] = ()
 
     def metric(self, key: str) -> Metric:
         """Find what a figure is of."""
@@ -120,23 +133,23 @@ def make_report(
     Raises
     ------
     ValueError
-        When no sitting is left.
+        When no sitting is left; it says why.
     """
     screened = screen(collected.sessions, study, rules)
     if not screened.sessions:
-        first = f"; the first: {screened.exclusions[0].reason}" if screened.exclusions else ""
-        raise ValueError(
-            f"no answers are left of {len(collected.sessions)} sessions, "
-            f"{len(collected.refusals)} refusals{first}"
-        )
+        raise ValueError(why_nothing_is_left(collected, screened.exclusions))
+    kept = {session.id for session in screened.sessions}
     sessions = _numbered(screened.sessions)
     conditions = {m.condition: None for m in study.media.values() if m.role == "stimulus"}
     report = SurveyReport(
         systems=tuple(conditions),
         warnings=list(collected.notes),
-        failures=_refused(collected),
+        failures=refused_by_place(collected.refusals),
         exclusions=screened.exclusions,
         golds=screened.golds,
+        comments=tuple(
+            Comment(s.id, s.id in kept, s.comment) for s in collected.sessions if s.comment
+        ),
         manifest={
             "study": study.id,
             "method": study.form.method,
@@ -151,8 +164,16 @@ def make_report(
     )
     if screened.unplayed:
         report.warnings.append(f"{screened.unplayed} pages left out: a clip was not played")
+    if rules and rules.most_failed is not None and 0 < screened.most_golds < rules.least_failed:
+        report.warnings.append(
+            f"nobody can be left out for gold items: it takes {rules.least_failed} failed, "
+            f"and no session has more than {screened.most_golds} with a known answer; plans with a "
+            "higher rate of gold items have more"
+        )
     if study.form.rated:
         _rate(report, sessions, study, _Bootstrap(level, replicates, seed))
+        if rules and study.form.method == "mushra":
+            _say_what_was_screened_by(report, rules)
     elif study.form.method == "pairwise":
         _compare(report, sessions, study, level)
     else:
@@ -200,6 +221,22 @@ def _rate(report: SurveyReport, sessions: Sequence[Session], study: Study, how: 
                 report.systems,
             )
     report.tests = tests
+
+
+def _say_what_was_screened_by(report: SurveyReport, rules: Rules) -> None:
+    if rules.most_failed_mushra is None:
+        return
+    note = (
+        "after MUSHRA's rule, which leaves raters out for these very ratings: hidden reference "
+        f"below {100 * rules.least_hidden:g} % of the scale or below an anchor in more than "
+        f"{100 * rules.most_failed_mushra:g} % of their pages"
+    )
+    report.figures = [
+        replace(figure, note=NOTES_APART.join(filter(None, (figure.note, note))))
+        if figure.system in report.references and figure.value is not None
+        else figure
+        for figure in report.figures
+    ]
 
 
 def _compare(report: SurveyReport, sessions: Sequence[Session], study: Study, level: float) -> None:
@@ -348,14 +385,3 @@ def _numbered(sessions: Sequence[Session]) -> list[Session]:
     names = sorted({session.rater for session in sessions})
     number = {name: str(index) for index, name in enumerate(names)}
     return [replace(s, participant=number[s.rater]) for s in sessions]
-
-
-def _refused(collected: Collected) -> dict[str, str]:
-    """List refusals by place; several of one place in one line."""
-    found: dict[str, list[str]] = {}
-    for refusal in collected.refusals:
-        found.setdefault(refusal.where, []).append(refusal.reason)
-    return {
-        where: reasons[0] + (f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else "")
-        for where, reasons in found.items()
-    }

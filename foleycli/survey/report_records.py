@@ -8,7 +8,9 @@ from typing import Any
 
 from foleycli.evaluation.records import csv_text, plain_value
 from foleycli.evaluation.report import Figure
+from foleycli.evaluation.tables import plain
 from foleycli.metrics.resampling import Interval
+from foleycli.survey.exclusions import told
 from foleycli.survey.report import SurveyReport
 
 CSV_COLUMNS = (
@@ -24,8 +26,8 @@ def as_dict(report: SurveyReport) -> dict[str, Any]:
     -------
     dict
         ``systems``, ``references``, ``metrics``, ``figures`` (class ``""`` is all), ``tests``,
-        ``preferences``, ``strengths``, ``agreement``, ``golds``, ``exclusions``, ``warnings``,
-        ``refusals``, ``manifest``.
+        ``preferences``, ``strengths``, ``agreement``, ``golds``, ``exclusions``, ``comments``,
+        ``warnings``, ``refusals``, ``manifest``.
     """
     whole: dict[str, Any] = {
         "systems": report.systems,
@@ -53,6 +55,7 @@ def as_dict(report: SurveyReport) -> dict[str, Any]:
         ],
         "golds": {k: {"passed": p, "answered": n} for k, (p, n) in report.golds.items()},
         "exclusions": [asdict(exclusion) for exclusion in report.exclusions],
+        "comments": [asdict(comment) for comment in report.comments],
         "warnings": report.warnings,
         "refusals": dict(sorted(report.failures.items())),
         "manifest": report.manifest,
@@ -62,6 +65,8 @@ def as_dict(report: SurveyReport) -> dict[str, Any]:
 
 def as_csv(report: SurveyReport) -> str:
     """Write figures, tests, preferences, strengths and agreement as lines of :data:`CSV_COLUMNS`.
+
+    Below them stand all sessions that were left out, and what was refused of the files.
 
     Text that a spreadsheet would take for a formula has a single quote before it.
     """
@@ -100,6 +105,10 @@ def _lines(report: SurveyReport) -> Iterator[dict[str, Any]]:
             **{"kind": "agreement", "metric": a.question, **_interval(a.alpha)},
             "note": f"Krippendorff's alpha, {a.measurement}",
         }
+    for exclusion in report.exclusions:
+        yield {"kind": "left out", "metric": exclusion.rule, "note": told(exclusion)}
+    for where, reason in sorted(report.failures.items()):
+        yield {"kind": "refused", "note": plain(f"{where}: {reason}")}
 
 
 def _between(question: str, first: str, second: str) -> dict[str, Any]:

@@ -33,10 +33,16 @@ _SQLITE = b"SQLite format 3\0"
 
 @dataclass(frozen=True)
 class Refusal:
-    """Something that was not believed: where it stands, and why."""
+    """Something that was not believed: where it stands, why, and which part where not all."""
 
     where: str
     reason: str
+    part: str = ""
+
+    @property
+    def told(self) -> str:
+        """What was refused of the place, and why."""
+        return f"{self.part}: {self.reason}" if self.part else self.reason
 
 
 def read_bodies(path: Path, refusals: list[Refusal]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -32,6 +32,7 @@ from foleycli.survey.response_files import SCHEMA, Refusal, read_bodies
 from foleycli.survey.study import Study
 
 _MOST_TEXT = 200
+_MOST_COMMENT = 5000  # as the page has it
 _MOST_MS = 864e5  # a day
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 
@@ -72,6 +73,7 @@ class Session:
     plan: int
     participant: str
     trials: Mapping[str, TrialAnswer]
+    comment: str = field(default="", compare=False)  # CSV, which says the same, has none
 
     @property
     def rater(self) -> str:
@@ -92,10 +94,11 @@ def collect_responses(paths: Iterable[Path], study: Study) -> Collected:
     """Read files of answers; a file that cannot be read is refused, not fatal.
 
     The same trial sent twice by a session counts once: where the two differ, the later one, by
-    ``answered``. Neither the order of files nor of trials matters.
+    ``answered``. Of several comments of a session, the longest counts. Neither the order of files
+    nor of trials matters.
     """
     refusals: list[Refusal] = []
-    found: dict[str, list[tuple[int, str, list[TrialAnswer]]]] = {}
+    found: dict[str, list[tuple[int, str, str, list[TrialAnswer]]]] = {}
     for path in paths:
         for where, body in read_bodies(path, refusals):
             try:
@@ -104,17 +107,20 @@ def collect_responses(paths: Iterable[Path], study: Study) -> Collected:
                 refusals.append(Refusal(where, str(error)))
                 continue
             answers = list(_answers(body, plan, study, where, refusals))
-            found.setdefault(session, []).append((plan, participant, answers))
+            part = (plan, participant, _comment(body), answers)
+            found.setdefault(session, []).append(part)
     notes: list[str] = []
     sessions = []
     for name, parts in sorted(found.items()):
-        if len({(plan, participant) for plan, participant, _ in parts}) > 1:
+        if len({(plan, participant) for plan, participant, *_ in parts}) > 1:
             reason = "sent under two plans or participants"
             refusals.append(Refusal(f"session {shown(name)}", reason))
             continue
-        plan, participant, _ = parts[0]
-        sent = [answer for _, _, answers in parts for answer in answers]
-        sessions.append(Session(name, plan, participant, _settled(sent, name, plan, study, notes)))
+        plan, participant, *_ = parts[0]
+        sent = [answer for *_, answers in parts for answer in answers]
+        trials = _settled(sent, name, plan, study, notes)
+        comment = max((comment for _, _, comment, _ in parts), key=lambda c: (len(c), c))
+        sessions.append(Session(name, plan, participant, trials, comment))
     return Collected(tuple(sessions), tuple(refusals), tuple(notes))
 
 
@@ -153,7 +159,7 @@ def _head(body: Mapping[str, Any], study: Study) -> tuple[str, int, str]:
     if body.get("schema") != SCHEMA:
         raise ValueError("not a response that this foley reads")
     if body.get("study") != study.id:
-        raise ValueError("of another study")
+        raise ValueError("of another study than this key's")
     session, participant = body.get("session"), body.get("participant", "")
     if not isinstance(session, str) or not 0 < len(session) <= _MOST_TEXT:
         raise ValueError(f"session must be text of 1 to {_MOST_TEXT} characters")
@@ -167,6 +173,15 @@ def _head(body: Mapping[str, Any], study: Study) -> tuple[str, int, str]:
     return session, int(plan), participant
 
 
+def _comment(body: Mapping[str, Any]) -> str:
+    """Take a comment, its lines too, without what a terminal would obey."""
+    comment = body.get("comment", "")
+    if not isinstance(comment, str):
+        return ""
+    shown = "".join(c if c.isprintable() or c == "\n" else "?" for c in comment[:_MOST_COMMENT])
+    return shown.strip()
+
+
 def _answers(
     body: Mapping[str, Any], plan: int, study: Study, where: str, refusals: list[Refusal]
 ) -> Iterator[TrialAnswer]:
@@ -174,9 +189,8 @@ def _answers(
         try:
             yield _answer(found, plan, study)
         except ValueError as error:
-            refusals.append(
-                Refusal(where, f"session {shown(body['session'])}, its trial {place}: {error}")
-            )
+            part = f"session {shown(body['session'])}, its trial {place}"
+            refusals.append(Refusal(where, str(error), part))
 
 
 def _answer(found: Any, plan: int, study: Study) -> TrialAnswer:

@@ -92,15 +92,35 @@ def test_golds_are_judged_by_the_question_they_have_an_answer_to(sit: Sit) -> No
     assert not screen(sessions, study, Rules()).exclusions
 
 
-def test_a_hidden_reference_below_the_middle_is_a_gold_failed(sit: Sit) -> None:
+def test_nobody_is_left_out_for_what_they_think_of_the_hidden_reference_of_mos(sit: Sit) -> None:
     study, sessions = sit("mos", golds=("hidden-reference",))
-    for value, passed in ((5.0, True), (4.0, False)):
-        low = changed(
-            sessions[0], lambda t, v=value: replace(t, ratings=dict.fromkeys(t.ratings, v)), 1.0
-        )
-        found = screen([low], study, Rules(least_spread=None))
-        assert bool(found.sessions) == passed
-        assert found.golds["hidden-reference"] == (3 * passed, 3)
+    low = changed(sessions[0], lambda t: replace(t, ratings=dict.fromkeys(t.ratings, 0.0)), 1.0)
+    found = screen([low], study, Rules(least_spread=None))
+    assert found.sessions == (low,) and not found.golds and not found.most_golds
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_gold_failed_leaves_nobody_out(method: str, sit: Sit) -> None:
+    """Whatever its share: of one gold item, one is all."""
+    study, sessions = sit(method, gold_rate=0.01)
+    golds = {name: medium for name, medium in study.media.items() if medium.role == "gold"}
+    hidden = {name for name, medium in golds.items() if medium.kind == "hidden-reference"}
+
+    def fail_one(session: Session) -> Session:
+        pages = {n: t for n, t in session.trials.items() if golds.keys() & {*t.trial.media}}
+        name, page = next(iter(pages.items()))
+        ratings = {
+            key: (0.0 if key[1] in hidden else 10.0) if key[1] in golds else value
+            for key, value in page.ratings.items()
+        }
+        bad = tuple(sorted({*page.trial.media} - hidden))[:1]
+        failed = replace(page, ratings=ratings, choices=dict.fromkeys(page.choices, bad))
+        return replace(session, trials={**session.trials, name: failed})
+
+    once = [fail_one(session) for session in sessions]
+    rules = Rules(most_failed=0.0, most_failed_mushra=0.0)
+    assert not screen(once, study, rules).exclusions
+    assert screen(once, study, replace(rules, least_failed=1)).exclusions
 
 
 def test_a_hidden_reference_below_90_or_an_anchor_above_it_fails_a_mushra_page(sit: Sit) -> None:
