@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,10 @@ import typer
 from foleycli.cli.console import Console, print_json
 from foleycli.cli.inputs import MEDIA_SUFFIXES, Clip, collect
 from foleycli.cli.processes import processes
+from foleycli.files.provenance import file_sha256
 
 if TYPE_CHECKING:
+    from foleycli.survey.pack import PageSettings
     from foleycli.survey.pack_media import Made
     from foleycli.survey.questions import Form
     from foleycli.survey.stimuli import Material
@@ -46,7 +48,7 @@ def build_pack(
     console: Console,
     asked: Asked,
     output: Path,
-    key: Path,
+    key: Path | None,
     jobs: int,
     *,
     dry_run: bool,
@@ -55,8 +57,11 @@ def build_pack(
 ) -> None:
     """Make the study, write the pack and the key, and say what was written."""
     from foleycli.survey.pack import PageSettings
+    from foleycli.survey.study import KEY_ENDING, beside
 
     page = PageSettings(asked.collect_url, asked.completion_code, asked.redirect)
+    key = key or beside(output, KEY_ENDING)
+    output = beside(output, "")
     _check_target(output, key)
     if no_clobber and output.exists():
         console.note(f"{output}: exists, left as it is")
@@ -66,20 +71,25 @@ def build_pack(
     form, words = _form_of(asked, pictures=material.pictures)
     for gap in material.gaps:
         console.note(f"left out: {gap}")
-    study, golds = _study(console, asked, form, material)
+    hashes = {str(file): file_sha256(file) for file in sorted(set(material.files))}
+    study, golds = _study(console, asked, form, material, hashes)
+    _check_answers(output, study)
     trials = sorted({len(plan.trials) for plan in study.plans})
     pages = [trial for plan in study.plans for trial in plan.trials]
     gold = sum(all(study.media[name].role == "gold" for name in page.media) for page in pages)
+    share = f", {100 * gold / len(pages):.0f} % of them gold" if gold else ""
     console.note(
         f"{len(material.clips)} clips in {len(material.conditions)} conditions; "
-        f"{len(study.plans)} plans of {' or '.join(map(str, trials))} pages, "
-        f"{100 * gold / len(pages):.0f} % of them gold; gold items: {', '.join(golds) or 'none'}"
+        f"{len(study.plans)} plans of {' or '.join(map(str, trials))} pages{share}; "
+        f"gold items: {', '.join(golds) or 'none'}"
     )
     made: list[Made] = []
+    here = output.exists() and output.samefile(".")
     if not dry_run:
-        with console.progress("clips", "clip") as progress:
-            made = _write(asked, study, output, key, words, page, jobs, progress)
+        made = _write(console, asked, study, output, key, words, page, jobs, hashes)
         _tell_levels(console, made, asked.lufs)
+        if here:
+            console.note("the folder you are in was replaced: enter it again (cd .)")
     if as_json:
         print_json(
             {
@@ -107,11 +117,31 @@ def build_pack(
 def _check_target(output: Path, key: Path) -> None:
     """See that the key is not in the pack, and that no folder of something else is replaced."""
     from foleycli.survey.pack import is_pack
+    from foleycli.survey.study import study_of_key
 
     if key.resolve().is_relative_to(output.resolve()):
         raise ValueError(f"--key {key}: lies in the pack, where raters would find it")
     if output.exists() and not (output.is_dir() and is_pack(output)):
         raise ValueError(f"-o {output}: is something else than a pack; choose another folder")
+    if key.exists():
+        try:
+            study_of_key(key)
+        except ValueError as error:
+            raise ValueError(f"--key {error}; move it away, or give another --key") from None
+
+
+def _check_answers(output: Path, study: Study) -> None:
+    """See that no pack is replaced whose answers could then not be read."""
+    from foleycli.survey.answer_store import DATABASE_ENDING, answers_held
+    from foleycli.survey.study import beside
+
+    database = beside(output, DATABASE_ENDING)
+    other, responses = answers_held(database)
+    if responses and other != study.id:
+        raise ValueError(
+            f"-o {output}: {database} holds {responses} responses to another study; choose another "
+            "folder, or move that pack, its key and its answers away together"
+        )
 
 
 def _form_of(asked: Asked, *, pictures: bool) -> tuple[Form, dict[str, str]]:
@@ -158,7 +188,7 @@ def _collected(paths: Sequence[Path]) -> list[Clip]:
 
 
 def _study(
-    console: Console, asked: Asked, form: Form, material: Material
+    console: Console, asked: Asked, form: Form, material: Material, hashes: Mapping[str, str]
 ) -> tuple[Study, tuple[str, ...]]:
     """Make pages and plans; and say which kinds of gold items there are."""
     from foleycli.survey.exclusions import TELLING
@@ -168,7 +198,8 @@ def _study(
     from foleycli.survey.stimuli import Catalogue
     from foleycli.survey.study import Study
 
-    catalogue = Catalogue.of(material, asked.seed)
+    content = [*(hashes[str(file)] for file in material.files), f"{asked.lufs} LUFS"]
+    catalogue = Catalogue.of(material, asked.seed, content)
     about = {question.about for question in form.questions}
     named = [kind.strip() for kind in asked.golds.split(",") if kind.strip()]
     kinds = named or [kind for kind, telling in TELLING.items() if about & set(telling)]
@@ -200,43 +231,49 @@ def _study(
 
 
 def _write(
+    console: Console,
     asked: Asked,
     study: Study,
     output: Path,
     key: Path,
     words: dict[str, str],
-    page: Any,
+    page: PageSettings,
     jobs: int,
-    progress: Any,
+    hashes: Mapping[str, str],
 ) -> list[Made]:
-    """Write the key, then the pack: killed in between, there is a key too many, no pack too few."""
+    """Keep the key of another study, write the new key, then the pack.
+
+    Killed before the last step, the old pack has its key under another name, as readers then say.
+    """
     from foleycli.files.folder import atomic_folder
-    from foleycli.files.provenance import RunRecord, file_sha256
+    from foleycli.files.provenance import RunRecord
     from foleycli.survey.pack import CHECK_BURSTS, write_pack
     from foleycli.survey.pack_media import make_media, work_of, write_check
-    from foleycli.survey.study import MEDIA_FOLDER, write_key
+    from foleycli.survey.study import MEDIA_FOLDER, RECORD_ENDING, keep_other_key, write_key
 
     with atomic_folder(output) as folder, processes(jobs) as each:
         (folder / MEDIA_FOLDER).mkdir()
         made: list[Made] = []
         work = work_of(study.media.values(), folder, asked.lufs)
-        for done, some in enumerate(each(make_media, work), 1):
-            made += some
-            if progress:
-                progress(done, len(work))
+        with console.progress("clips", "clip") as progress:
+            for done, some in enumerate(each(make_media, work), 1):
+                made += some
+                if progress:
+                    progress(done, len(work))
         write_check(folder, CHECK_BURSTS, asked.lufs)
         write_pack(folder, study, made, words, page, asked.lufs)
         record = RunRecord("survey-pack build", _options(asked))
-        files = {f for m in study.media.values() for f in (m.file, m.video) if f}
-        hashes = {file: file_sha256(file) for file in sorted(files)}
         for one in made:
             medium = study.media[one.name]
             record.outputs[one.file] = {
                 **{name: value for name, value in asdict(one).items() if name != "file"},
                 "inputs": {f: hashes[f] for f in (medium.file, medium.video) if f},
             }
+        _check_answers(output, study)  # some may have come meanwhile
+        if kept := keep_other_key(key, study.id):
+            console.note(f"{key} was of another study, and is kept as {kept}")
         write_key(key, study)
-        record.save(f"{key}.run.json")
+        record.save(f"{key}{RECORD_ENDING}")
     return made
 
 
@@ -261,10 +298,15 @@ def _tell_levels(console: Console, made: Sequence[Made], lufs: float | None) -> 
         console.note(f"loudness is matched to {lufs:g} LUFS in each clip{softer}")
         if quiet := len(sounds) - len(short):
             console.note(f"{quiet} sounds are too quiet to have a loudness, and were left as soft")
-    cut = sum(one.cut_s > 0.05 for one in sounds)
-    padded = sum(one.cut_s < -0.05 for one in sounds)
-    if cut or padded:
+    cut = [one.cut_s for one in sounds if one.cut_s > 0.05]
+    padded = [-one.cut_s for one in sounds if one.cut_s < -0.05]
+    if cut:
         console.note(
-            f"{cut} sounds were longer than their picture and were cut, {padded} shorter and have "
-            "silence after them"
+            f"{len(cut)} sounds were longer than their picture and were cut, by {max(cut):.2f} s "
+            "at most"
+        )
+    if padded:
+        console.note(
+            f"{len(padded)} sounds were shorter than their picture and have silence after them, "
+            f"{max(padded):.2f} s at most"
         )

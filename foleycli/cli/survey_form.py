@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from foleycli.files.atomic import write_text
 EPILOG = """\b
 Examples:
   foley survey-pack form foleygan -o form.toml
-  foley survey-pack form mos -o form.toml
+  foley survey-pack form mos -o form.toml --no-clobber
   foley survey-pack form mushra > form.toml
 
 \b
@@ -32,11 +33,12 @@ def form(
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="File to write; - prints it.")
     ] = "-",
+    no_clobber: options.NoClobber = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Write a form to be edited, for build --form: questions, consent, every word of the page."""
-    with command("survey-pack form", quiet=quiet, verbose=verbose):
+    with command("survey-pack form", quiet=quiet, verbose=verbose) as console:
         from foleycli.survey.questions import FORMS
         from foleycli.survey.words import form_and_words_toml
 
@@ -45,6 +47,9 @@ def form(
         text = form_and_words_toml(FORMS[name])
         if output == "-":
             typer.echo(text, nl=False)
+            return
+        if no_clobber and Path(output).exists():
+            console.note(f"{output}: exists, left as it is")
         else:
             write_text(output, text)
-            typer.echo(output)
+        typer.echo(output)

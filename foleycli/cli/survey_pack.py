@@ -10,6 +10,7 @@ import typer
 from foleycli.cli import options, survey_form, survey_report, survey_serve
 from foleycli.cli.console import command
 from foleycli.cli.survey_building import Asked, build_pack
+from foleycli.cli.termination import sigterm_interrupts
 
 EPILOG = """\b
 Examples:
@@ -47,6 +48,10 @@ Files:
   PACK.key.csv      what every clip is; keep it away from raters.
   PACK.key.csv.run.json
                     how each was made: loudness, gain, what was cut or padded.
+  PACK.STUDY.key.csv
+                    the key of a study that was built there before, by its id: the same
+                    options and files make the same study, anything else makes another.
+  While PACK.responses.sqlite holds answers of a study, no other is built in its place.
 """
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
@@ -220,14 +225,16 @@ def build(
     one loudness, and to the length of their picture. A clip that lacks a file in some condition is
     named and left out.
     """
-    with command("survey-pack build", quiet=quiet, verbose=verbose) as console:
+    with (
+        command("survey-pack build", quiet=quiet, verbose=verbose) as console,
+        sigterm_interrupts(),
+    ):
         asked = Asked(
             videos=videos, conditions=condition, reference=reference, method=method, form=form,
             ratings=ratings, trials=trials, golds=golds, gold_rate=gold_rate, choices=choices,
             open_reference=open_reference, lufs=None if keep_levels else loudness,
             collect_url=collect_url, completion_code=completion_code, redirect=redirect, seed=seed,
         )  # fmt: skip
-        key = key or output.with_name(f"{output.name}.key.csv")
         build_pack(
             console, asked, output, key, jobs,
             dry_run=dry_run, as_json=as_json, no_clobber=no_clobber,

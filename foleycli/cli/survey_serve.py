@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import signal
+import errno
+import ipaddress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foleycli.cli import options
 from foleycli.cli.console import command
+from foleycli.cli.termination import sigterm_interrupts
+
+if TYPE_CHECKING:
+    from foleycli.survey.answer_store import AnswerStore
+    from foleycli.survey.server import Note, Server, Site
 
 EPILOG = """\b
 Examples:
   foley survey-pack serve study/
   foley survey-pack serve study/ --host 0.0.0.0 --port 8080 --db answers.sqlite
+  foley survey-pack serve study/ --host ::1
   foley survey-pack serve study/ --allow-origin https://lab.example
 
 \b
@@ -46,7 +53,7 @@ def serve(
     ] = None,
     host: Annotated[
         str,
-        typer.Option("--host", metavar="NAME", help="Address to listen to; 0.0.0.0 is all."),
+        typer.Option("--host", metavar="NAME", help="Address to listen to; 0.0.0.0 or :: is all."),
     ] = "127.0.0.1",
     port: Annotated[
         int,
@@ -66,21 +73,24 @@ def serve(
 ) -> None:
     """Serve a listening test and keep its answers; Ctrl-C ends it."""
     with command("survey-pack serve", quiet=quiet, verbose=verbose) as console:
-        from foleycli.survey.answer_store import AnswerStore
-        from foleycli.survey.server import Server, Site
+        from foleycli.survey.answer_store import DATABASE_ENDING, AnswerStore
+        from foleycli.survey.server import Site
+        from foleycli.survey.study import beside
 
         site = Site.of(pack)
-        kept = database or pack.with_name(f"{pack.resolve().name}.responses.sqlite")
+        kept = database or beside(pack, DATABASE_ENDING)
         if kept.resolve().is_relative_to(pack.resolve()):
             raise ValueError(f"--db {kept}: lies in the pack; keep answers outside")
         store = AnswerStore(kept, site.study, site.plans)
-        signal.signal(signal.SIGTERM, _interrupt)
         try:
-            with Server((host, port), site, store, origin, console.error) as server:
+            with (
+                sigterm_interrupts(),
+                _bound((host, port), site, store, origin, console.error) as server,
+            ):
                 bound, at = map(str, server.server_address[:2])
                 typer.echo(f"http://{f'[{bound}]' if ':' in bound else bound}:{at}/")
                 console.note(f"answers go to {kept}; Ctrl-C ends it")
-                if host not in ("127.0.0.1", "localhost"):
+                if not ipaddress.ip_address(bound).is_loopback:
                     console.note("others can reach this: it has no password and no encryption")
                 server.serve_forever()
         except KeyboardInterrupt:
@@ -90,5 +100,16 @@ def serve(
             store.close()
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+def _bound(
+    address: tuple[str, int], site: Site, store: AnswerStore, origin: str, note: Note
+) -> Server:
+    """Start to listen; what is in the way is said by the option that avoids it."""
+    from foleycli.survey.server import Server
+
+    host, port = address
+    try:
+        return Server(address, site, store, origin, note)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ValueError(f"--port {port}: taken; give another one, or 0 for any") from None
+        raise ValueError(f"--host {host} --port {port}: {error.strerror}") from None

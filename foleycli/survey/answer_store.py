@@ -11,11 +11,13 @@ import hashlib
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from foleycli.survey.response_files import TABLE
 
+DATABASE_ENDING = ".responses.sqlite"  # of the database that belongs to a pack
 MOST_BYTES = 2 * 2**30
 _ABANDONED = timedelta(hours=2)  # a plan whose taker said nothing for so long is free again
 _SCHEMA = f"""
@@ -38,6 +40,8 @@ class FullError(Exception):
 class AnswerStore:
     """Answers of one study; may be used from several threads.
 
+    A database of another study that holds no answer yet is made this study's.
+
     Parameters
     ----------
     path : Path
@@ -52,7 +56,7 @@ class AnswerStore:
     Raises
     ------
     ValueError
-        When the file is no such database, or one of another study.
+        When the file is no such database, or holds answers of another study.
     OSError
         When its folder cannot be made.
     """
@@ -74,12 +78,16 @@ class AnswerStore:
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.executescript(_SCHEMA)
             with self._database:
-                known = self._database.execute("SELECT id FROM study").fetchone()
-                if known is None:
+                self._database.execute("BEGIN IMMEDIATE")
+                known, responses = _held(self._database)
+                if known != study and not responses:
+                    for table in ("sessions", "study"):
+                        self._database.execute(f"DELETE FROM {table}")
                     self._database.execute("INSERT INTO study VALUES (?)", (study,))
         except sqlite3.Error as error:
             raise ValueError(f"{path}: cannot be used as a database ({error})") from None
-        if known is not None and known[0] != study:
+        if known != study and responses:
+            self._database.close()
             raise ValueError(f"{path}: holds answers of another study; give another --db")
 
     def close(self) -> None:
@@ -152,3 +160,27 @@ class AnswerStore:
                 "SELECT COUNT(*), COALESCE(SUM(complete), 0) FROM sessions"
             ).fetchone()
         return int(responses), int(begun), int(complete)
+
+
+def answers_held(path: Path) -> tuple[str, int]:
+    """Say of which study a database holds answers, and how many; none where there is no file.
+
+    Raises
+    ------
+    ValueError
+        When the file is no such database.
+    """
+    if not path.exists():
+        return "", 0
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)) as database:
+            return _held(database)
+    except sqlite3.Error as error:
+        raise ValueError(f"{path}: not a database of answers ({error}); move it away") from None
+
+
+def _held(database: sqlite3.Connection) -> tuple[str, int]:
+    """Look up the study, empty where none is noted, and count responses."""
+    row = database.execute("SELECT id FROM study").fetchone()
+    responses = database.execute(f"SELECT COUNT(*) FROM {TABLE}").fetchone()[0]
+    return str(row[0]) if row else "", int(responses)

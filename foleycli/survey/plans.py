@@ -145,7 +145,11 @@ def plans_of(found: Mapping[str, Any]) -> tuple[Plan, ...]:
 
 
 def study_id(form: Mapping[str, Any], plans: Sequence[Plan]) -> str:
-    """Name a study by all that raters are shown: 16 hexadecimal digits."""
+    """Name a study by all that raters are shown: 16 hexadecimal digits.
+
+    Plans name media, and the names hold what is seen and heard, see
+    :class:`foleycli.survey.stimuli.Names`.
+    """
     text = json.dumps([form, as_dict(plans)], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

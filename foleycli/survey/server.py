@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
@@ -99,6 +100,10 @@ class Server(ThreadingHTTPServer):
     ) -> None:
         """Bind to the address; OSError where that cannot be done."""
         self.site, self.store, self.origin, self.note = site, store, origin, note
+        found = socket.getaddrinfo(address[0] or None, address[1], type=socket.SOCK_STREAM)
+        families = [family for family, *_ in found]
+        if socket.AF_INET not in families:  # where a name has both, the older one is expected
+            self.address_family = families[0]
         self._free = threading.BoundedSemaphore(_MOST_CONNECTIONS)
         super().__init__(address, Handler)
 
@@ -223,7 +228,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send_file(self, path: Path) -> None:
         """Send a file, or the part of it that was asked for: players seek."""
-        with path.open("rb") as file:
+        try:
+            opened = path.open("rb")
+        except OSError:
+            self.server.note(f"{path}: gone; if the pack was built again, start the server again")
+            self._tell(HTTPStatus.NOT_FOUND, "there is no such file")
+            return
+        with opened as file:
             size = file.seek(0, 2)
             first, last = 0, size - 1
             status, headers = HTTPStatus.OK, {"Accept-Ranges": "bytes"}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,16 @@ class Material:
         """Whether the conditions made pictures of sounds, not sounds for pictures."""
         suffixes = {p.suffix.lower() for clip in self.clips for p in clip.files.values()}
         return suffixes <= STILL_SUFFIXES
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files, clip by clip: the picture, the original, the conditions in their order."""
+        return tuple(
+            path
+            for clip in self.clips
+            for path in (clip.video, clip.reference, *(clip.files[c] for c in self.conditions))
+            if path is not None
+        )
 
 
 @dataclass(frozen=True)
@@ -200,14 +211,16 @@ def _partners(
 class Names:
     """Opaque names of media, the same for the same seed and study.
 
-    A name is a keyed hash; the key is made of the seed and of every clip and condition, none of
-    which raters see.
+    A name is a keyed hash; the key is made of the seed, of every clip and condition and of what is
+    heard in them, none of which raters know. So a name never stands for two things to hear, and
+    neither does the id of a study, which is made of the names.
     """
 
-    def __init__(self, material: Material, seed: int) -> None:
+    def __init__(self, material: Material, seed: int, content: Sequence[str] = ()) -> None:
         """Make the key."""
-        listing = [str(seed), *material.conditions, *(clip.id for clip in material.clips)]
-        self._key = hashlib.sha256("\0".join(listing).encode(errors="replace")).digest()
+        clips = [clip.id for clip in material.clips]
+        listing = json.dumps([seed, material.conditions, clips, list(content)])
+        self._key = hashlib.sha256(listing.encode()).digest()
         self._taken: dict[str, tuple[str, ...]] = {}
 
     def name(self, *parts: object) -> str:
@@ -230,9 +243,16 @@ class Catalogue:
     seed: int
 
     @classmethod
-    def of(cls, material: Material, seed: int) -> Catalogue:
-        """Begin a study."""
-        return cls(material, Names(material, seed), seed)
+    def of(cls, material: Material, seed: int, content: Sequence[str] = ()) -> Catalogue:
+        """Begin a study.
+
+        Parameters
+        ----------
+        content : sequence of str
+            What decides, beside the names of clips and conditions, what is heard: hashes of
+            :attr:`Material.files`, in their order, and how their sounds are changed.
+        """
+        return cls(material, Names(material, seed, content), seed)
 
     def stimulus(self, clip: Clip, condition: str, source: Clip | None = None) -> Medium:
         """Show a clip in a condition; with ``source``, with what that clip's sound gave."""

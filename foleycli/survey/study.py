@@ -3,7 +3,7 @@
 ``study.json`` holds ``schema``, ``study`` (the id that answers carry) and the form as
 :func:`foleycli.survey.questions.as_dict` gives it; ``plans.json`` what
 :func:`foleycli.survey.plans.as_dict` gives. Neither says which medium is of which condition. That
-is in the key, a CSV with a line a medium and :data:`KEY_COLUMNS`.
+is in the key, a CSV with a line a medium and :data:`KEY_COLUMNS`, which lies beside the pack.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
 from foleycli.evaluation.records import csv_text
-from foleycli.files.atomic import write_text
+from foleycli.files.atomic import atomic_path, write_text
 from foleycli.survey.plans import Plan, Trial, plans_of, study_id, used_media
 from foleycli.survey.plans import as_dict as plans_dict
 from foleycli.survey.questions import Form, form_of
@@ -28,12 +28,16 @@ SCHEMA = "foley-survey-study/1"
 STUDY_FILE = "study.json"
 PLANS_FILE = "plans.json"
 MEDIA_FOLDER = "media"
+KEY_ENDING = ".key.csv"
+RECORD_ENDING = ".run.json"  # of the key: how each medium was made
 _FIELDS = {"medium": "name", "class": "label"}
-KEY_COLUMNS = (
+_MEDIUM_COLUMNS = (
     *("medium", "clip", "class", "condition", "role", "kind"),
     *("source", "shift_ms", "file", "video"),
 )
+KEY_COLUMNS = (*_MEDIUM_COLUMNS, "study")
 _NAME = re.compile(r"[0-9a-f]{12}")
+_ID = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,12 @@ def read_study(pack: Path, key: Path) -> Study:
     if whole.pop("schema", None) != SCHEMA:
         raise ValueError(f"{pack / STUDY_FILE}: not a study that this foley reads ({SCHEMA})")
     named = whole.pop("study", None)
+    if (other := study_of_key(key)) != named:
+        kept = kept_key(key, str(named))
+        remedy = f"its own is {kept}" if kept.exists() else "give its own, or build the pack again"
+        raise ValueError(
+            f"{key}: the key of another pack: of study {other}, but {pack} is {named}; {remedy}"
+        )
     try:
         form = form_of(whole)
         plans = plans_of(read_json(pack / PLANS_FILE))
@@ -118,7 +128,8 @@ def read_study(pack: Path, key: Path) -> Study:
 def write_key(path: Path, study: Study) -> None:
     """Write the key of a study; keep it away from raters."""
     rows = [
-        {column: getattr(medium, _FIELDS.get(column, column)) for column in KEY_COLUMNS}
+        {column: getattr(medium, _FIELDS.get(column, column)) for column in _MEDIUM_COLUMNS}
+        | {"study": study.id}
         for medium in study.media.values()
     ]
     write_text(path, csv_text(KEY_COLUMNS, rows))
@@ -134,19 +145,81 @@ def read_key(path: Path) -> list[Medium]:
     OSError
         When it cannot be read.
     """
+    return [_medium(row, where) for where, row in _key_rows(path)]
+
+
+def study_of_key(path: Path) -> str:
+    """Read of which study a key is; raises as :func:`read_key` does."""
+    studies = {row["study"] or "" for _, row in _key_rows(path)}
+    if len(studies) != 1 or not _ID.fullmatch(study := studies.pop()):
+        raise ValueError(f"{path}: not a key: its lines do not name one study")
+    return study
+
+
+def keep_other_key(key: Path, study: str) -> Path | None:
+    """Copy the key that lies there, if it is not of ``study``, to a name with its own study's id.
+
+    A copy, so that at no moment there is no key; the record beside it is copied too.
+
+    Returns
+    -------
+    Path or None
+        The copy, if one was made.
+
+    Raises
+    ------
+    ValueError
+        When the file is no key.
+    OSError
+        When it cannot be read, or the copy not be written.
+    """
+    if not key.exists() or (other := study_of_key(key)) == study:
+        return None
+    kept = kept_key(key, other)
+    for ending in ("", RECORD_ENDING):
+        old = key.with_name(key.name + ending)
+        if old.exists():
+            with atomic_path(kept.with_name(kept.name + ending)) as copy:
+                copy.write_bytes(old.read_bytes())
+    return kept
+
+
+def kept_key(key: Path, study: str) -> Path:
+    """Say where the key of a study is kept that another replaced: ``NAME.STUDY.key.csv``."""
+    ending = KEY_ENDING if key.name.endswith(KEY_ENDING) else key.suffix
+    return key.with_name(f"{key.name.removesuffix(ending)}.{study}{ending}")
+
+
+def beside(pack: Path, ending: str) -> Path:
+    """Name a file that belongs to a pack and lies outside: ``study`` and its ending.
+
+    Raises
+    ------
+    ValueError
+        When the folder is the root, which has nothing beside it.
+    """
+    folder = pack if pack.name not in ("", "..") else pack.resolve()
+    if not folder.name:
+        raise ValueError(f"{pack}: a pack lies in a folder of its own")
+    return folder.with_name(folder.name + ending)
+
+
+def _key_rows(path: Path) -> Iterator[tuple[str, dict[str, str | None]]]:
+    """Read the lines of a key, each with where it stands."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines)
             missing = [column for column in KEY_COLUMNS if column not in (reader.fieldnames or ())]
             if missing:
                 raise ValueError(f"{path}: not a key: it has no column {missing[0]}")
-            return [_medium(row, f"{path}, line {reader.line_num}") for row in reader]
+            for row in reader:
+                yield f"{path}, line {reader.line_num}", row
     except (UnicodeDecodeError, csv.Error):
         raise ValueError(f"{path}: not a key: no CSV") from None
 
 
 def _medium(row: Mapping[str, str | None], where: str) -> Medium:
-    values = {_FIELDS.get(c, c): _unquoted(row.get(c) or "") for c in KEY_COLUMNS}
+    values = {_FIELDS.get(c, c): _unquoted(row.get(c) or "") for c in _MEDIUM_COLUMNS}
     if not _NAME.fullmatch(values["name"]):
         raise ValueError(f"{where}: medium {values['name']!r} is no name of 12 hexadecimal digits")
     if values["role"] not in get_args(Role):

@@ -8,11 +8,13 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -248,6 +250,15 @@ def test_dry_run_writes_nothing(foley_here: Any, given: list[object], tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_pages_that_hold_their_golds_have_no_share_of_gold_pages(
+    foley_here: Any, given: list[object]
+) -> None:
+    done = foley_here("survey-pack", "build", *given, "-o", "study", "-n", "--method", "mushra")
+    assert done.exit_code == 0
+    assert "pages; gold items: degraded, hidden-reference" in done.stderr
+    assert "% of them" not in done.stderr
+
+
 def test_no_clobber_keeps_a_pack(foley_here: Any, given: list[object], tmp_path: Path) -> None:
     (tmp_path / "study").mkdir()
     (tmp_path / "study" / "thesis.txt").write_text("mine")
@@ -330,6 +341,33 @@ def test_a_killed_build_leaves_no_pack(given: list[object], tmp_path: Path) -> N
     assert not (tmp_path / "study.key.csv").exists()
 
 
+def test_a_build_that_is_told_to_end_leaves_nothing(given: list[object], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "foleycli", "survey-pack", "build", *map(str, given)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [*command, "-o", "study"], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not list(tmp_path.glob(".study-*/media/*.mp4")):
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 130
+        assert process.stderr and "foley survey-pack build: interrupted" in process.stderr.read()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_form_that_was_edited_can_be_kept(foley_here: Any, tmp_path: Path) -> None:
+    words = ("survey-pack", "form", "mos", "-o", "form.toml")
+    assert foley_here(*words, "--no-clobber").stdout == "form.toml\n"
+    whole = (tmp_path / "form.toml").read_text()
+    (tmp_path / "form.toml").write_text("mine")
+    done = foley_here(*words, "--no-clobber")
+    assert (done.exit_code, done.stdout) == (0, "form.toml\n")
+    assert "form.toml: exists, left as it is" in done.stderr
+    assert (tmp_path / "form.toml").read_text() == "mine"
+    foley_here(*words)
+    assert (tmp_path / "form.toml").read_text() == whole
+
+
 def test_a_form_is_written_edited_and_used(
     foley_here: Any, given: list[object], tmp_path: Path
 ) -> None:
@@ -363,11 +401,49 @@ def test_server_says_where_it_is_and_ends_on_ctrl_c(pack: Path, tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["a.sqlite"]
 
 
+@pytest.mark.parametrize(("word", "signs"), [("::1", "[::1]"), ("localhost", "127.0.0.1")])
+def test_server_may_be_started_within_the_pack_and_ends_on_sigterm(
+    word: str, signs: str, pack: Path, tmp_path: Path
+) -> None:
+    if word == "::1":
+        try:
+            with socket.create_server(("::1", 0), family=socket.AF_INET6):
+                pass
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+    shutil.copytree(pack, tmp_path / "pack")
+    command = [sys.executable, "-m", "foleycli", "survey-pack", "serve", ".", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--host", word],
+        cwd=tmp_path / "pack", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout and process.stderr
+        address = process.stdout.readline().strip()
+        assert address.startswith(f"http://{signs}:")
+        with urlopen(address, timeout=20) as page:  # answered when all is said
+            assert page.status == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        said = process.stderr.read()
+    assert f"answers go to {tmp_path / 'pack.responses.sqlite'}" in said
+    assert "others can reach this" not in said
+    assert {path.name for path in tmp_path.iterdir()} == {"pack", "pack.responses.sqlite"}
+
+
+def test_a_taken_port_is_named(foley_here: Any, pack: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = foley_here("survey-pack", "serve", pack, "--port", port, "--db", "a.sqlite")
+    assert done.exit_code == 2
+    assert f"--port {port}: taken; give another one, or 0 for any" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--db", "pack/a.sqlite"], "lies in the pack; keep answers outside"),
-        (["--host", "192.0.2.1"], "Cannot assign requested address"),
+        (["--host", "192.0.2.1"], "--host 192.0.2.1 --port 0: Cannot assign requested address"),
+        (["--host", "no.such.invalid"], "--host no.such.invalid --port 0: "),
     ],
 )
 def test_serve_refuses(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from foleycli.survey import answer_store
-from foleycli.survey.answer_store import AnswerStore, FullError
+from foleycli.survey.answer_store import AnswerStore, FullError, answers_held
 
 
 class Clock:
@@ -85,15 +85,41 @@ def test_it_goes_on_where_it_was(store: AnswerStore) -> None:
     again.close()
 
 
-def test_another_study_is_refused(store: AnswerStore) -> None:
+def test_a_database_with_answers_of_another_study_is_refused(store: AnswerStore) -> None:
+    assert answers_held(store.path) == ("a" * 16, 0)
+    store.add("{}", "a", 0, complete=False)
+    assert answers_held(store.path) == ("a" * 16, 1)
     with pytest.raises(ValueError, match="answers of another study"):
         AnswerStore(store.path, "b" * 16, 3)
+    assert answers_held(store.path) == ("a" * 16, 1)
+
+
+def test_a_database_without_answers_is_of_whoever_comes(store: AnswerStore) -> None:
+    assert store.hand_out("a") == 0
+    store.close()
+    other = AnswerStore(store.path, "b" * 16, 3)
+    assert other.counts() == (0, 0, 0)
+    assert other.hand_out("b") == 0
+    other.close()
+    assert answers_held(store.path) == ("b" * 16, 0)
+
+
+def test_looking_at_a_database_leaves_nothing_behind(store: AnswerStore) -> None:
+    store.add("{}", "a", 0, complete=False)
+    store.close()
+    assert answers_held(store.path) == ("a" * 16, 1)
+    assert list(store.path.parent.iterdir()) == [store.path]
+    missing = store.path.with_name("none.sqlite")
+    assert answers_held(missing) == ("", 0)
+    assert not missing.exists()
 
 
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not a database, " * 100)
     with pytest.raises(ValueError, match=r"notes\.txt: cannot be used as a database"):
         AnswerStore(tmp_path / "notes.txt", "a" * 16, 3)
+    with pytest.raises(ValueError, match=r"notes\.txt: not a database of answers"):
+        answers_held(tmp_path / "notes.txt")
     assert (tmp_path / "notes.txt").read_text() == "not a database, " * 100
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,17 @@ import pytest
 from foleycli.survey.pages import Deck, make_deck
 from foleycli.survey.questions import METHODS
 from foleycli.survey.stimuli import Catalogue, Material, Medium, find_material
-from foleycli.survey.study import Study, read_key, read_study, write_key, write_study
+from foleycli.survey.study import (
+    Study,
+    beside,
+    keep_other_key,
+    kept_key,
+    read_key,
+    read_study,
+    study_of_key,
+    write_key,
+    write_study,
+)
 
 Make = Callable[..., tuple[Study, Deck]]
 
@@ -95,6 +105,21 @@ def test_a_name_cannot_be_told_from_condition_clip_and_seed_alone(
     ]
     assert small.clips[0].id == large.clips[0].id
     assert names[0] != names[1]
+
+
+def test_names_stand_for_what_is_heard(make_material: Callable[..., Material]) -> None:
+    material = make_material(2)
+    assert material.files == tuple(
+        Path(folder) / f"{clip.id}.mp4"
+        for clip in material.clips
+        for folder in ("videos", "originals", "ours", "base")
+    )
+    names = {
+        tuple(Catalogue.of(material, 0, heard).stimulus(material.clips[0], c).name for c in "ab")
+        for heard in ((), ("1", "2"), ("2", "1"), ("1", "2", "3"))
+        for material in [find_material(side("v", "x"), {"a": side("a", "x"), "b": side("b", "x")})]
+    }
+    assert len({name for pair in names for name in pair}) == 8
 
 
 def test_golds_are_what_they_are_called(make_material: Callable[..., Material]) -> None:
@@ -224,6 +249,58 @@ def test_a_key_of_another_pack_and_a_changed_pack_are_refused(
         read_study(tmp_path / "pack", tmp_path / "pack.key.csv")
 
 
+def test_a_key_with_the_same_media_for_other_questions_is_refused(
+    make_study: Make, tmp_path: Path
+) -> None:
+    study, deck = make_study("mos")
+    other = Study.of(replace(study.form, title="Another"), study.plans, deck.media)
+    assert other.media == study.media and other.id != study.id
+    key = tmp_path / "pack.key.csv"
+    write_study(tmp_path / "pack", study)
+    write_key(key, other)
+    assert study_of_key(key) == other.id
+    with pytest.raises(ValueError, match=f"of study {other.id}, but .* is {study.id}; give its"):
+        read_study(tmp_path / "pack", key)
+    write_key(kept_key(key, study.id), study)
+    with pytest.raises(ValueError, match=rf"its own is .*pack\.{study.id}\.key\.csv"):
+        read_study(tmp_path / "pack", key)
+
+
+def test_the_key_of_another_study_is_kept_and_ones_own_is_not(
+    make_study: Make, tmp_path: Path
+) -> None:
+    first, second = make_study("mos")[0], make_study("mos", seed=1)[0]
+    key, record = tmp_path / "mine.csv", tmp_path / "mine.csv.run.json"
+    assert keep_other_key(key, first.id) is None
+    write_key(key, first)
+    record.write_text("how")
+    assert keep_other_key(key, first.id) is None
+    kept = keep_other_key(key, second.id)
+    assert kept == tmp_path / f"mine.{first.id}.csv"
+    assert kept.read_bytes() == key.read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("mine.csv", "mine.csv.run.json", kept.name, f"{kept.name}.run.json")
+    }
+    key.write_text("clip,score\na,3\n")
+    with pytest.raises(ValueError, match="not a key"):
+        keep_other_key(key, second.id)
+    key.write_text(kept.read_text().replace(first.id, "../../../thesis"))
+    with pytest.raises(ValueError, match="do not name one study"):
+        keep_other_key(key, second.id)
+
+
+def test_what_belongs_to_a_pack_lies_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "study" / "in").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "study" / "in")
+    assert beside(Path("a/study"), ".key.csv") == Path("a/study.key.csv")
+    assert beside(Path(), ".key.csv") == tmp_path / "study" / "in.key.csv"
+    assert beside(Path(".."), ".key.csv") == tmp_path / "study.key.csv"
+    with pytest.raises(ValueError, match="a folder of its own"):
+        beside(Path("/"), ".key.csv")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -237,7 +314,7 @@ def test_a_key_of_another_pack_and_a_changed_pack_are_refused(
     ],
 )
 def test_a_damaged_key_is_told_by_line(text: str, message: str, tmp_path: Path) -> None:
-    head = "medium,clip,class,condition,role,kind,source,shift_ms,file,video"
+    head = "medium,clip,class,condition,role,kind,source,shift_ms,file,video,study"
     path = tmp_path / "key.csv"
     path.write_text(text.replace("{HEAD}", head), "utf-8")
     with pytest.raises(ValueError, match=message):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -35,6 +37,7 @@ class Running:
     pack: Path
     database: Path
     notes: list[str]
+    host: str = "127.0.0.1"
 
     @property
     def study(self) -> Study:
@@ -43,7 +46,7 @@ class Running:
     def request(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as line:
+        with closing(http.client.HTTPConnection(self.host, self.port, timeout=20)) as line:
             if body is not None and not isinstance(body, bytes | str):
                 body = json.dumps(body)
             given = {"Content-Type": "application/json"} if body is not None else {}
@@ -66,15 +69,17 @@ class Running:
 
 
 @contextmanager
-def running(pack: Path, database: Path, origin: str = "") -> Iterator[Running]:
+def running(
+    pack: Path, database: Path, origin: str = "", host: str = "127.0.0.1"
+) -> Iterator[Running]:
     site = Site.of(pack)
     notes: list[str] = []
     store = AnswerStore(database, site.study, site.plans)
-    with Server(("127.0.0.1", 0), site, store, origin, notes.append) as server:
+    with Server((host, 0), site, store, origin, notes.append) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield Running(server.server_address[1], pack, database, notes)
+            yield Running(server.server_address[1], pack, database, notes, host)
         finally:
             server.shutdown()
             thread.join()
@@ -149,15 +154,35 @@ def test_nothing_else_can_be_read(path: str, server: Running) -> None:
     assert b"root:" not in answer and b"condition" not in answer
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_it_listens_to_addresses_of_both_kinds(host: str, build: Build, tmp_path: Path) -> None:
+    try:
+        with running(build(), tmp_path / "answers.sqlite", host=host) as server:
+            assert server.request("GET", "/")[0] == 200
+    except OSError as error:
+        if host != "::1" or error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            raise
+        pytest.skip("this machine has no IPv6")
+
+
+def test_media_of_a_pack_that_was_replaced_are_not_found(build: Build, tmp_path: Path) -> None:
+    pack = tmp_path / "pack"
+    shutil.copytree(build(), pack)
+    with running(pack, tmp_path / "answers.sqlite") as server:
+        film = next((pack / "media").glob("*.mp4"))
+        film.unlink()
+        status, _, body = server.request("GET", f"/media/{film.name}")
+        assert (status, json.loads(body)) == (404, {"error": "there is no such file"})
+        assert server.request("GET", "/media/check.m4a")[0] == 200
+        shutil.rmtree(pack)
+        assert server.request("GET", "/media/check.m4a")[0] == 404
+        assert "if the pack was built again, start the server again" in server.notes[-1]
+
+
 def test_a_link_in_the_pack_leads_nowhere(build: Build, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     pack = tmp_path / "pack"
-    pack.mkdir()
-    for path in build().rglob("*"):
-        if path.is_file():
-            copy = pack / path.relative_to(build())
-            copy.parent.mkdir(exist_ok=True)
-            copy.write_bytes(path.read_bytes())
+    shutil.copytree(build(), pack)
     (pack / "media" / ("0" * 12 + ".mp4")).symlink_to(tmp_path / "secret")
     with running(pack, tmp_path / "answers.sqlite") as server:
         assert server.request("GET", f"/media/{'0' * 12}.mp4")[0] == 404
