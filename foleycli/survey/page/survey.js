@@ -100,6 +100,7 @@ function check() {
     else sound.currentTime = 0;
     end = Infinity;
     played = false;
+    play.classList.remove("heard");
     sound.play().catch((error) => {
       if (error.name !== "AbortError") say(fill(words.not_loaded, { label: words.sound }));
     });
