@@ -36,9 +36,9 @@ from foleycli.models.sound_classifier import (
     architecture,
     build_classifier,
     classifier_config,
+    config_among,
 )
-from foleycli.published.class_names import class_names
-from foleycli.published.kinds import published_kind
+from foleycli.published.classifiers import class_names, melception_config, vggishish_config
 from foleycli.published.weights import published_tensors
 
 KIND = "classifier"
@@ -231,7 +231,7 @@ class SoundEmbedder:
                 "table that was published with it (--means-stds)"
             )
         else:
-            config = _mel_config(checkpoint)
+            config = config_among(checkpoint.kind, made)
             tensors, classes = checkpoint.tensors, made["class_names"]
             rows = (np.array(made["rows"]["mean"]), np.array(made["rows"]["std"]))
         front = front_end(made["front_end"]["name"])
@@ -272,13 +272,14 @@ class SoundEmbedder:
             When a file is missing or something else.
         """
         tensors = published_tensors(weights)
+        shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        config: Config
         if "classifier.4.bias" in tensors and "features.0.weight" in tensors:
-            kind = published_kind("vggishish")
+            config = vggishish_config(shapes)
         elif "Conv2d_1a_3x3.conv.weight" in tensors and "fc.bias" in tensors:
-            kind = published_kind("melception")
+            config = melception_config(shapes)
         else:
             raise ValueError(f"{weights}: neither Melception nor VGGish-ish")
-        config = kind.config({name: tuple(tensor.shape) for name, tensor in tensors.items()})
         try:
             table = np.loadtxt(means_stds, ndmin=2)
         except (OSError, ValueError) as error:
@@ -343,15 +344,6 @@ class SoundEmbedder:
         """(B, bands, frames) -> logits (B, classes) and embeddings (B, features), in float64."""
         standardised = torch.from_numpy((windows - self._mean) / self._std)[:, None]
         return [t.cpu().double() for t in self._network(standardised.to(self.device))]
-
-
-def _mel_config(checkpoint: Checkpoint) -> Config:
-    """Read the size of a network of SpecVQGAN's, beside what else its trainer says."""
-    kind, made = checkpoint.kind, checkpoint.config
-    sizes: dict[str, Any] = {"classes": made["classes"], "scale": made["scale"]}
-    if kind == "melception":
-        sizes["auxiliary"] = made["auxiliary"]
-    return classifier_config(kind, sizes)
 
 
 def _checked(sound: Blocks) -> Iterator[NDArray[np.floating]]:

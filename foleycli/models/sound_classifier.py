@@ -99,6 +99,15 @@ def classifier_config(name: str, sizes: Mapping[str, Any]) -> Config:
         raise ValueError(f"sizes that are not those of {name}: {error}") from None
 
 
+def config_among(name: str, told: Mapping[str, Any]) -> Config:
+    """Read a configuration whose fields lie among others; those that are missing are the usual.
+
+    Raises as :func:`classifier_config`.
+    """
+    fields = _CONFIGS[name].__dataclass_fields__ if name in _CONFIGS else {}
+    return classifier_config(name, {field: told[field] for field in fields if field in told})
+
+
 _CONFIGS: dict[str, type[Config]] = {
     "resnet": SoundClassifierConfig,
     "melception": MelceptionConfig,

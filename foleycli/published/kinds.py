@@ -22,17 +22,16 @@ from foleycli.models.icgan import (
     ICGANGeneratorConfig,
 )
 from foleycli.models.informativity import Informativity
-from foleycli.models.melception import Melception, MelceptionConfig
+from foleycli.models.melception import Melception
 from foleycli.models.melgan import MelganDiscriminator, MelganGenerator
 from foleycli.models.rc_discriminator import RCDiscriminator, RCDiscriminatorConfig
 from foleycli.models.resnet import ResNet, ResNetConfig
 from foleycli.models.scene_audio_encoder import SceneAudioEncoder, SceneAudioEncoderConfig
 from foleycli.models.spectrogram_codebook import SpectrogramCodebook
 from foleycli.models.swav_resnet50 import SWAV_RESNET50
-from foleycli.models.vggishish import Vggishish, VggishishConfig
+from foleycli.models.vggishish import Vggishish
 from foleycli.published import specvqgan
-
-Shapes = Mapping[str, tuple[int, ...]]
+from foleycli.published.classifiers import Shapes, melception_config, vggishish_config
 
 
 def _as_they_are(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -90,16 +89,6 @@ def _discriminator(shapes: Shapes) -> RCDiscriminatorConfig:
 def _icgan_generator(shapes: Shapes) -> ICGANGeneratorConfig:
     shared_width, features = shapes["shared_feat.weight"]
     return ICGANGeneratorConfig(features, shared_width, unread_classes=0)
-
-
-def _melception(shapes: Shapes) -> MelceptionConfig:
-    auxiliary = any(name.startswith("AuxLogits.") for name in shapes)
-    scale = shapes["Conv2d_1a_3x3.conv.weight"][0] / 32
-    return MelceptionConfig(shapes["fc.bias"][0], scale, auxiliary)
-
-
-def _vggishish(shapes: Shapes) -> VggishishConfig:
-    return VggishishConfig(shapes["classifier.4.bias"][0], shapes["features.0.weight"][0] / 64)
 
 
 KINDS = (
@@ -172,14 +161,14 @@ KINDS = (
         "melception",
         "SpecVQGAN: classes of sounds, for metrics",
         "MIT",
-        _melception,
+        melception_config,
         Melception,
     ),
     PublishedKind(
         "vggishish",
         "SpecVQGAN: classes of sounds, for metrics and LPAPS",
         "MIT",
-        _vggishish,
+        vggishish_config,
         Vggishish,
     ),
     PublishedKind(

@@ -12,9 +12,7 @@ from foleycli.models.bn_inception import BNInceptionConfig
 from foleycli.models.code_transformer import CodeTransformer, CodeTransformerConfig
 from foleycli.models.melgan import MelganConfig, MelganDiscriminatorConfig
 from foleycli.models.spectrogram_codebook import CodebookConfig, SpectrogramCodebook
-from foleycli.published.class_names import class_names
-
-Shapes = Mapping[str, tuple[int, ...]]
+from foleycli.published.classifiers import Shapes, class_names
 
 _FIRST_STAGE, _TRANSFORMER, _MELGAN = "first_stage_model.", "transformer.", "model."
 _BN_WIDTH = 64  # of BN-Inception's first layer

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from foleycli.checkpoints import load_checkpoint
 from foleycli.models.lpaps import Lpaps, LpapsConfig
+from foleycli.models.sound_classifier import config_among
 from foleycli.models.vggishish import Vggishish, VggishishConfig
 
 KIND = "vggishish"
@@ -46,8 +46,7 @@ def load_lpaps(
         When it is another file, or its tensors are not its network's.
     """
     checkpoint = load_checkpoint(path, KIND)
-    known = {field.name for field in fields(VggishishConfig)}
-    config = VggishishConfig(**{n: v for n, v in checkpoint.config.items() if n in known})
+    config = cast("VggishishConfig", config_among(KIND, checkpoint.config))
     with torch.device("meta"):  # its classifier, of 0.5 GB, is not wanted
         network = Vggishish(config)
     try:
