@@ -16,6 +16,7 @@ from foleycli.cli.main import app
 
 Foley = Callable[..., subprocess.CompletedProcess[str]]
 CLASSES = ("clock", "rain")
+SURVEY_RATE_HZ = 22_050
 
 
 @pytest.fixture
@@ -104,4 +105,43 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, config in (("recognition", sees_what.as_dict()), ("timing", timing_config(recipe))):
         chosen = {n: t for n, t in tensors.items() if n.startswith("net0.") == (name == "timing")}
         save_checkpoint(made[name], kind=name, config=config, tensors=chosen)
+    return made
+
+
+@pytest.fixture(scope="session")
+def survey_sides(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``videos``, ``originals``, ``ours`` and ``base`` of four clips in two classes."""
+    from foleycli.media.audio import write_audio
+    from foleycli.media.video import write_video
+
+    folder = tmp_path_factory.mktemp("survey_sides")
+    rng = np.random.default_rng(0)
+    for number in range(4):
+        name = f"{('Rain', 'Clock')[number % 2]}/{number}"
+        noise = 0.1 * rng.standard_normal(SURVEY_RATE_HZ).astype(np.float32)
+        for side, gain in (("originals", 1.0), ("ours", 0.5), ("base", 2.0)):
+            path = folder / side / f"{name}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_audio(path, gain * noise, SURVEY_RATE_HZ)
+        path = folder / "videos" / f"{name}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_video(path, iter(np.full((25, 16, 16, 3), 60 * number, np.uint8)), 25)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def survey_options(survey_sides: Path) -> list[object]:
+    """The options that name those sides."""
+    conditions = [f"--condition={name}={survey_sides / name}" for name in ("ours", "base")]
+    originals = ["--reference", survey_sides / "originals"]
+    return ["--videos", survey_sides / "videos", *conditions, *originals]
+
+
+@pytest.fixture(scope="session")
+def survey_pack(survey_options: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack of them, whose key lies beside it."""
+    made = tmp_path_factory.mktemp("study") / "pack"
+    words = ["survey-pack", "build", *survey_options, "-o", made, "--ratings", 6]
+    done = CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
     return made

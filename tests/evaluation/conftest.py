@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import pytest
 
 from foleycli.evaluation.samples import Samples
+from foleycli.evaluation.sides import Side
 
 CLASSES = ("dog", "rain")
 MADE_BY = {"kind": "sounds", "network_sha256": "5" * 64, "classes": [*CLASSES, "siren"]}
@@ -66,3 +68,15 @@ def make_samples() -> MakeSamples:
         return Samples.of(rows, MADE_BY)
 
     return made
+
+
+@pytest.fixture
+def kept(tmp_path: Path):
+    """Put sets into files, so that no network is needed."""
+
+    def side(name: str, samples: Samples) -> Side:
+        path = tmp_path / f"{name}.npz"
+        samples.save(path)
+        return Side(name, (), (path,))
+
+    return side

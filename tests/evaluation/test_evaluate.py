@@ -17,7 +17,6 @@ from foleycli.evaluation.pair_figures import PICTURE_KEYS
 from foleycli.evaluation.pair_scores import CONTROLS, PAIR_KEYS
 from foleycli.evaluation.records import per_file_rows
 from foleycli.evaluation.report import Report
-from foleycli.evaluation.samples import Samples
 from foleycli.evaluation.set_figures import Options, set_figures
 from foleycli.evaluation.sides import Network, Sample, Side, load_measurer, measure
 from foleycli.media.audio import write_audio
@@ -88,18 +87,6 @@ def report(asked: Evaluation) -> Report:
     for _, done, total in told:
         assert 1 <= done <= total
     return found
-
-
-@pytest.fixture
-def kept(tmp_path: Path):
-    """Put sets into files, so that no network is needed."""
-
-    def side(name: str, samples: Samples) -> Side:
-        path = tmp_path / f"{name}.npz"
-        samples.save(path)
-        return Side(name, (), (path,))
-
-    return side
 
 
 def test_every_system_and_reference_has_its_column(report: Report) -> None:
@@ -335,74 +322,3 @@ def test_a_baseline_of_single_clips_says_what_it_lacks(sounds) -> None:
     real, ours, _ = (replace(side, files=side.files[:2]) for side in sounds)
     with pytest.raises(ValueError, match="class"):
         evaluate(Evaluation(real, [ours], FEW, baselines=("real",)))
-
-
-def test_embeddings_without_names_have_no_partners(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    sides = []
-    for name, labels in (("recordings", ["dog", "rain"] * 5), ("ours", [""] * 10)):
-        np.savez(
-            tmp_path / f"{name}.npz",
-            embeddings=rng.standard_normal((10, 4)),
-            logits=rng.standard_normal((10, 2)),
-            classes=["dog", "rain"],
-            labels=labels,
-        )
-        sides.append(Side(name, (), (tmp_path / f"{name}.npz",)))
-    report = evaluate(Evaluation(sides[0], sides[1:], FEW))
-    assert report.figure("mkl", "ours") is None
-    assert report.figure("accuracy_micro", "ours").value is None
-
-
-def test_a_system_may_be_called_real(make_samples, kept) -> None:
-    sides = kept("recordings", make_samples(10)), [kept("real", make_samples(8, seed=1))]
-    manifest = evaluate(Evaluation(*sides, FEW)).manifest
-    assert (manifest["real"]["count"], manifest["systems"]["real"]["count"]) == (10, 8)
-
-
-def test_warnings_tell_a_system_called_real_from_the_real_set(make_samples, kept) -> None:
-    sides = kept("recordings", make_samples(10)), [kept("real", make_samples(8, seed=1))]
-    assert any("differ in size" in text for text in evaluate(Evaluation(*sides, FEW)).warnings)
-
-
-def test_without_logits_mkl_says_so(make_samples, kept) -> None:
-    real = make_samples(6)
-    bare = replace(real, features={"embedding": real.feature("embedding")})
-    sides = kept("recordings", bare), [kept("ours", bare)]
-    report = evaluate(Evaluation(*sides, FEW, required=FEW.metrics))
-    assert "logits" in report.figure("mkl", "ours").note
-
-
-def test_the_manifest_of_given_embeddings_names_no_network_of_ours(make_samples, kept) -> None:
-    side = kept("recordings", make_samples(6))
-    report = evaluate(Evaluation(side, [kept("ours", make_samples(6))], FEW))
-    assert report.manifest["network"].get("name") != "classifier"
-
-
-def test_an_evaluation_of_nothing_is_refused(make_samples, kept) -> None:
-    with pytest.raises(ValueError):
-        evaluate(Evaluation(kept("recordings", make_samples(6)), [], FEW))
-
-
-def test_what_a_reader_must_know_is_said(make_samples, kept) -> None:
-    real = make_samples(12)
-    ids = [f"{i}_sample_{k}" for i in real.ids for k in range(2)]
-    several = replace(make_samples(24, seed=1, ids=ids), sha256=("",) * 24)
-    same = {"embedding": np.ones_like(real.features["embedding"])}
-    sides = {
-        "several": several,
-        "copied": real,
-        "collapsed": replace(real, sha256=("",) * 12, features={**real.features, **same}),
-        "some": replace(make_samples(5, seed=1), sha256=("",) * 5),
-    }
-    asked = Evaluation(
-        kept("recordings", real), [kept(n, s) for n, s in sides.items()], FEW, allow_unpaired=True
-    )
-    told = evaluate(asked).warnings
-    for words in (
-        "several has several samples a clip",
-        "copied: 12 files are the same bytes as real ones",
-        "collapsed: all files have one embedding",
-        "some: figures of pairs leave out 7 real files without a generated one and 0",
-    ):
-        assert any(words in text for text in told), words

@@ -18,7 +18,6 @@ from foleycli.models.icgan import ICGANGenerator, ICGANGeneratorConfig, sample_z
 from foleycli.models.resnet import ResNet, ResNetConfig
 from foleycli.models.scene_audio_encoder import SceneAudioEncoder, SceneAudioEncoderConfig
 from foleycli.training.contrastive import infonce_of_distance, unit
-from foleycli.training.diff_augment import diff_augment
 from foleycli.training.imagination_figures import known_labels, sound2scene_figures
 from foleycli.training.loop import load_state
 from foleycli.training.picture_encoder import as_seen, given_encoder, picture_features
@@ -286,29 +285,6 @@ def test_neighbours_are_the_nearest_with_oneself_first() -> None:
     features = unit(torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.2, 1.0]]))
     assert nearest(features, 2).tolist() == [[0, 1], [1, 0], [2, 3], [3, 2]]
     assert nearest(features, 9).shape == (4, 4)
-
-
-def test_augmentation_is_seeded_and_lets_gradients_pass() -> None:
-    pictures = torch.rand(6, 3, 16, 16, requires_grad=True)
-    first, again, other = (
-        diff_augment(pictures, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
-    )
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-    first.square().sum().backward()
-    assert all(gradient.abs().sum() > 0 for gradient in pictures.grad)
-    covered = (first == 0).all(1).float().mean((1, 2))
-    assert ((covered > 0.05) & (covered < 0.5)).all()
-
-
-def test_augmentation_moves_by_an_eighth_at_most() -> None:
-    dots = torch.zeros(40, 3, 16, 24)
-    dots[:, :, 8, 12] = 1
-    moved = diff_augment(dots, torch.Generator().manual_seed(0), cutout=False)
-    spots = (moved - moved.flatten(1).median(1).values[:, None, None, None]).sum(1).flatten(1)
-    rows, columns = spots.argmax(1) // 24 - 8, spots.argmax(1) % 24 - 12
-    assert set(rows.tolist()) == set(range(-2, 3))
-    assert set(columns.tolist()) == set(range(-3, 4))
 
 
 def test_pictures_reach_the_encoder_alike_as_bytes_and_as_drawn() -> None:

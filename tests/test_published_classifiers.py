@@ -1,8 +1,8 @@
-"""Names of the classes that published networks count."""
+"""Names of the classes that published classifiers count."""
 
 from __future__ import annotations
 
-from foleycli.published.class_names import VAS_CLASSES, class_names, vggsound_classes
+from foleycli.published.classifiers import VAS_CLASSES, class_names, vggsound_classes
 
 
 def test_numbers_follow_the_alphabet() -> None:
